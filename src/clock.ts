@@ -1,0 +1,43 @@
+/** Time, injected everywhere: production uses the system's, tests and the simulation their own. */
+export interface Clock {
+  /** Wall clock, Unix milliseconds. May jump; only for what people and files are told. */
+  now(): number;
+  /** Milliseconds of a clock that never goes back. For intervals and deadlines. */
+  monotonicMs(): number;
+  /** Resolves after `ms`, or rejects with the signal's reason. */
+  sleep(ms: number, options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** Calls `wake` once after `ms`; the function returned cancels it. */
+  schedule(ms: number, wake: () => void): () => void;
+}
+
+/** setTimeout fires at once beyond 2^31-1 ms: longer waits are made of several. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  sleep(ms, options = {}) {
+    const { signal } = options;
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const onAbort = () => {
+        cancel();
+        reject(signal?.reason);
+      };
+      const cancel = systemClock.schedule(ms, () => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      });
+      signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  },
+  schedule(ms, wake) {
+    let timer: NodeJS.Timeout;
+    const arm = (leftMs: number) => {
+      const stepMs = Math.min(leftMs, LONGEST_TIMER_MS);
+      timer = setTimeout(() => (leftMs > stepMs ? arm(leftMs - stepMs) : wake()), Math.max(0, stepMs));
+    };
+    arm(ms);
+    return () => clearTimeout(timer);
+  },
+};

@@ -1,0 +1,101 @@
+/** Settings after flags, environment, walrust.toml and defaults were joined: complete, checked, immutable. Units are last in names. */
+
+export interface Settings {
+  readonly storage: StorageSettings;
+  readonly databases: readonly DatabaseSettings[];
+  /** Patterns of [[databases]] and arguments that contain a glob: files that appear later are picked up. */
+  readonly globs: readonly GlobSettings[];
+  readonly daemon: DaemonSettings;
+  readonly log: LogSettings;
+}
+
+export interface StorageSettings {
+  /** `name`, `s3://bucket/prefix` or `file:///folder` */
+  readonly url: string;
+  readonly endpoint?: string;
+  readonly region: string;
+  /** Undefined: decided by the endpoint. */
+  readonly forcePathStyle?: boolean;
+  readonly storageClass?: string;
+  readonly sse?: "AES256" | "aws:kms";
+  readonly sseKmsKeyId?: string;
+  /** Requests at once. */
+  readonly concurrency: number;
+  readonly partSizeBytes: number;
+  readonly retry: RetrySettings;
+}
+
+export interface RetrySettings {
+  readonly maxRetries: number;
+  readonly baseDelayMs: number;
+  readonly maxDelayMs: number;
+  readonly circuitBreakerEnabled: boolean;
+  /** Failures in a row that open the breaker. */
+  readonly circuitBreakerThreshold: number;
+  readonly circuitBreakerCooldownMs: number;
+}
+
+export interface DatabaseSettings {
+  /** Absolute path of the database file. */
+  readonly path: string;
+  /** Key prefix in storage, `/`-joined, without slashes at its ends. Unique over all databases. */
+  readonly name: string;
+  readonly sync: SyncSettings;
+  readonly retention: RetentionSettings;
+}
+
+export interface GlobSettings {
+  readonly pattern: string;
+  readonly exclude: readonly string[];
+  /** Each match gets `prefix/stem`; without one, `stem`. */
+  readonly prefix?: string;
+  readonly sync: SyncSettings;
+  readonly retention: RetentionSettings;
+}
+
+export interface SyncSettings {
+  /** The least distance between two publications. */
+  readonly walSyncIntervalMs: number;
+  /** The poll floor. */
+  readonly monitorIntervalMs: number;
+  /** 0 = off, for each trigger of a snapshot. */
+  readonly snapshotIntervalMs: number;
+  /** Commits since the last snapshot that call for the next. */
+  readonly maxChanges: number;
+  /** With changes: a snapshot at the latest after this long, whatever snapshotInterval says. */
+  readonly maxIntervalMs: number;
+  /** A snapshot once a database with changes was quiet for this long. */
+  readonly onIdleMs: number;
+  readonly onStartup: boolean;
+  readonly checkpointIntervalMs: number;
+  readonly minCheckpointPages: number;
+  /** The documented emergency: TRUNCATE beyond this size of the log. 0 = off. */
+  readonly walTruncateThresholdPages: number;
+  readonly validationIntervalMs: number;
+  readonly compactAfterSnapshot: boolean;
+  readonly compactIntervalMs: number;
+  readonly manifestIntervalMs: number;
+}
+
+export interface RetentionSettings {
+  readonly hourly: number;
+  readonly daily: number;
+  readonly weekly: number;
+  readonly monthly: number;
+}
+
+export interface DaemonSettings {
+  readonly uploaderConcurrency: number;
+  /** Undefined: beside each database. */
+  readonly shadowDir?: string;
+  readonly shadowMaxSizeBytes: number;
+  /** Everything synced once, then exit. */
+  readonly once: boolean;
+  /** The application to run under the daemon, through the shell. */
+  readonly exec?: string;
+}
+
+export interface LogSettings {
+  readonly level: "error" | "warn" | "info" | "debug" | "trace";
+  readonly format: "text" | "json";
+}
