@@ -1,7 +1,9 @@
 import type { WalrustError } from "./errors.ts";
 
 /** What the daemon tells the world: to the log, `watch --json`, and later webhooks and metrics. Plain facts, no secrets. */
-export type WalrustEvent = { readonly database: string } & (
+export type WalrustEvent = { readonly database: string } & DatabaseEvent;
+
+export type DatabaseEvent =
   | { readonly type: "opened"; readonly path: string; readonly how: string; readonly txid: bigint }
   | {
       readonly type: "published";
@@ -34,8 +36,7 @@ export type WalrustEvent = { readonly database: string } & (
   | { readonly type: "corruption_detected"; readonly error: WalrustError }
   | { readonly type: "wal_size_exceeded"; readonly pages: number; readonly thresholdPages: number }
   | { readonly type: "shadow_full"; readonly sizeBytes: number; readonly limitBytes: number }
-  | { readonly type: "closed"; readonly txid: bigint; readonly unpublished: bigint }
-);
+  | { readonly type: "closed"; readonly txid: bigint; readonly unpublished: bigint };
 
 export type SnapshotTrigger =
   | "first"

@@ -44,3 +44,29 @@ export interface Position {
   readonly txid: Txid;
   readonly postApply: Checksum;
 }
+
+/** The byte that SQLite locks; the page that holds it never holds data (SQLite file format, section 1.6). */
+const PENDING_BYTE = 0x40000000;
+
+/** The page number that is in no file and in no checksum. */
+export function lockPage(pageSizeBytes: number): number {
+  return PENDING_BYTE / pageSizeBytes + 1;
+}
+
+/** How many pages a snapshot of a database of `commit` pages holds. */
+export function snapshotPageCount(commit: number, pageSizeBytes: number): number {
+  return commit < lockPage(pageSizeBytes) ? commit : commit - 1;
+}
+
+export function isSnapshot(header: Pick<LtxHeader, "minTxid">): boolean {
+  return header.minTxid === 1n;
+}
+
+/** Whether the single commits in the file's range are not known (formats.md, section 2, WAL size). */
+export function isRepair(header: Pick<LtxHeader, "walOffset" | "walSize">): boolean {
+  return header.walOffset > 0n && header.walSize === 0n;
+}
+
+export function hasChecksums(header: Pick<LtxHeader, "flags">): boolean {
+  return (header.flags & LTX_FLAG_NO_CHECKSUM) === 0;
+}

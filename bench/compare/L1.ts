@@ -1,0 +1,62 @@
+import { until } from "../../test/helpers/e2e/until.ts";
+import { drain, makeDatabases, prove, theOnly, watchOne } from "../measure/session.ts";
+import { quantile } from "../measure/statistics.ts";
+import { LONE_GAP_SECONDS, type LoneCommit } from "../measure/writer.ts";
+import { KNOBS_TEXT } from "../tools/tool.ts";
+import type { Workload } from "../workload.ts";
+
+const LATEST_ARRIVAL_MS = 20_000;
+
+/** From the return of a lone COMMIT to the moment its object is durable in a folder. */
+export const L1: Workload = {
+  id: "L1",
+  title: "lone commit to durable",
+  knobs: (options) => [
+    "1 database of 0.1 MB",
+    `${options.commits} commits, ${LONE_GAP_SECONDS.least} to ${LONE_GAP_SECONDS.most} s apart`,
+    ...KNOBS_TEXT,
+    "storage: a folder",
+  ],
+  measures: () => [
+    { name: "p50", unit: "s", better: "less" },
+    { name: "p95", unit: "s", better: "less" },
+    { name: "worst", unit: "s", better: "less" },
+  ],
+  run: async (tool, bench) => {
+    const { job } = await makeDatabases(bench, { count: 1, megabytes: 0.1 });
+    const { daemon, arrivals } = await watchOne(tool, job);
+    const writer = bench.writer.lone(theOnly(job).path, {
+      commits: bench.options.commits,
+      seed: bench.run + 1,
+    });
+    await until(
+      "all lone commits",
+      () => writer.lines.length === bench.options.commits || !writer.running(),
+      {
+        limitMs: bench.options.commits * (LONE_GAP_SECONDS.most + 5) * 1000,
+      },
+    );
+    const commits = writer.lines.map((line) => JSON.parse(line) as LoneCommit);
+    const last = commits.at(-1);
+    if (last === undefined) throw new Error(`the writer failed: ${writer.stderr()}`);
+    await until("the last commit's object", () => arrivals.seen.some((arrival) => isAfter(arrival, last)), {
+      limitMs: LATEST_ARRIVAL_MS,
+    });
+    writer.write("\n");
+    await writer.exited;
+    await drain(tool, daemon);
+    arrivals.close();
+    await prove(bench, tool, job, last.rows);
+    // The next arrival after a commit is its own as long as publications take less than the gap; a lag beyond the gap shows as such.
+    const lags = commits.map((commit) => {
+      const arrival = arrivals.seen.find((one) => isAfter(one, commit));
+      if (arrival === undefined) throw new Error("a commit without an arrival");
+      return Number(arrival.atNs - BigInt(commit.committedNs)) / 1e9;
+    });
+    return { p50: quantile(lags, 0.5), p95: quantile(lags, 0.95), worst: Math.max(...lags) };
+  },
+};
+
+function isAfter(arrival: { readonly atNs: bigint }, commit: LoneCommit): boolean {
+  return arrival.atNs > BigInt(commit.committedNs);
+}

@@ -1,0 +1,57 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Child } from "../../test/helpers/e2e/child.ts";
+import { sampleTree } from "../../test/helpers/e2e/process-tree.ts";
+import { drain, makeDatabases, prove, watchMany } from "../measure/session.ts";
+import { median } from "../measure/statistics.ts";
+import { KNOBS_TEXT } from "../tools/tool.ts";
+import type { Workload } from "../workload.ts";
+
+const SETTLE_SECONDS = 10;
+const SAMPLES = 5;
+
+/** Memory of the process tree while nothing is written, by number of databases. */
+export const M1: Workload = {
+  id: "M1",
+  title: "idle memory",
+  knobs: (options) => [
+    `${options.sizes.join(", ")} databases of 0.1 MB`,
+    `sampled ${SAMPLES} times, a second apart, from ${SETTLE_SECONDS} s after the first copies were done`,
+    ...KNOBS_TEXT,
+    "storage: a folder",
+  ],
+  measures: (options) =>
+    options.sizes.flatMap((size) => [
+      { name: `RSS, ${size}`, unit: "MB", better: "less" as const },
+      { name: `private dirty, ${size}`, unit: "MB", better: "less" as const },
+    ]),
+  run: async (tool, bench) => {
+    const values: Record<string, number> = {};
+    for (const size of bench.options.sizes) {
+      const scratch = join(bench.scratch, String(size));
+      mkdirSync(scratch);
+      const part = { ...bench, scratch };
+      const { job, rows } = await makeDatabases(part, { count: size, megabytes: 0.1 });
+      const daemon = await watchMany(tool, job);
+      Object.assign(values, await idleMemory(daemon, size));
+      await drain(tool, daemon);
+      await prove(part, tool, job, rows);
+      rmSync(scratch, { recursive: true });
+    }
+    return values;
+  },
+};
+
+async function idleMemory(daemon: Child, size: number): Promise<Record<string, number>> {
+  await sleep(SETTLE_SECONDS * 1000);
+  const rss: number[] = [];
+  const dirty: number[] = [];
+  for (let sample = 0; sample < SAMPLES; sample++) {
+    const { rssBytes, privateDirtyBytes } = sampleTree(daemon.pid);
+    rss.push(rssBytes / 1e6);
+    dirty.push(privateDirtyBytes / 1e6);
+    await sleep(1000);
+  }
+  return { [`RSS, ${size}`]: median(rss), [`private dirty, ${size}`]: median(dirty) };
+}

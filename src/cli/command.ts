@@ -1,0 +1,49 @@
+import { Cli, Command, Option } from "clipanion";
+import type { ConfigSources, StorageOnlySettings } from "../config/resolve.ts";
+import type { Settings } from "../config/settings.ts";
+import type { OpenedWalrust } from "../walrust.ts";
+import type { CliContext } from "./context.ts";
+import { openLog } from "./output.ts";
+
+export { Cli, Option };
+
+/**
+ * What all commands share. An option's description begins with the name of its value in capitals, if it has one (help.ts).
+ * Modules that do work are imported when a command runs, so that `--help` costs nothing and `watch` holds only its own.
+ */
+export abstract class WalrustCommand extends Command<CliContext> {
+  bucket = Option.String("-b,--bucket", {
+    description: "ADDRESS where copies are: a bucket, s3://bucket/prefix, or file:///folder",
+  });
+  endpoint = Option.String("--endpoint", { description: "URL of a storage that is not AWS" });
+  config = Option.String("--config", { description: "FILE (default: ./walrust.toml, if it is there)" });
+  json = Option.Boolean("--json", false, { description: "print for machines" });
+
+  abstract override execute(): Promise<number>;
+
+  /** The sources of every setting; `own` adds the flags that only this command has. */
+  protected sources(own: Partial<ConfigSources> = {}): ConfigSources {
+    const { env, cwd } = this.context;
+    const common = { bucket: this.bucket, endpoint: this.endpoint };
+    return {
+      env,
+      cwd,
+      paths: [],
+      ...(this.config === undefined ? {} : { configPath: this.config }),
+      ...own,
+      flags: { ...own.flags, s3: { ...own.flags?.s3, ...common } },
+    };
+  }
+
+  /** For commands that need the storage alone. */
+  protected async openStorageOnly(): Promise<OpenedWalrust> {
+    const { resolveStorageSettings } = await import("../config/resolve.ts");
+    return this.openWith(await resolveStorageSettings(this.sources()));
+  }
+
+  protected async openWith(settings: StorageOnlySettings | Settings): Promise<OpenedWalrust> {
+    const { openWalrust } = await import("../walrust.ts");
+    const { clock, env } = this.context;
+    return openWalrust(settings, { clock, env, log: await openLog(this.context, settings.log) });
+  }
+}

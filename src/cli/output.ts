@@ -1,0 +1,35 @@
+import { wantsColor } from "../config/environment.ts";
+import type { LogSettings } from "../config/settings.ts";
+import { stringify } from "../json.ts";
+import { type Colors, colors } from "../observability/colors.ts";
+import type { Log } from "../observability/log.ts";
+import type { CliContext, Output } from "./context.ts";
+
+/** One document of `--json`. */
+export function printJson(context: CliContext, document: unknown): void {
+  context.stdout.write(`${stringify(document)}\n`);
+}
+
+export function printLine(context: CliContext, line: string): void {
+  context.stdout.write(`${line}\n`);
+}
+
+/** Colour only on a terminal, and only if nobody said no. */
+export function paint(context: CliContext, output: Output): Colors {
+  return colors(isColored(context, output));
+}
+
+function isColored(context: CliContext, output: Output): boolean {
+  return output.isTTY === true && wantsColor(context.env);
+}
+
+/** The log goes to stderr: stdout belongs to the command's own result. */
+export async function openLog(context: CliContext, settings: LogSettings): Promise<Log> {
+  const { createLog } = await import("../observability/log.ts");
+  const { stderr, clock } = context;
+  return createLog(settings, {
+    clock,
+    color: isColored(context, stderr),
+    write: (line) => stderr.write(line),
+  });
+}

@@ -1,0 +1,27 @@
+import { toWalrustError, type WalrustError } from "../errors.ts";
+import { errorFacts } from "../observability/error-facts.ts";
+import type { CliContext } from "./context.ts";
+import { paint, printJson } from "./output.ts";
+
+/** Says what went wrong, to people on stderr and with `--json` also to machines on stdout. Returns the exit code. */
+export function reportError(
+  thrown: unknown,
+  context: CliContext,
+  options: { readonly json: boolean },
+): number {
+  const error = toWalrustError(thrown);
+  const { red, dim } = paint(context, context.stderr);
+  const stack = error.code === "INTERNAL" ? [dim(stackOf(error))] : [];
+  const lines = [
+    `${red("error:")} ${error.message}`,
+    ...(error.hint === undefined ? [] : [error.hint]),
+    ...stack,
+  ];
+  context.stderr.write(`${lines.join("\n")}\n`);
+  if (options.json) printJson(context, { error: errorFacts(error) });
+  return error.exitCode;
+}
+
+function stackOf(error: WalrustError): string {
+  return (error.cause instanceof Error ? error.cause.stack : error.stack) ?? "";
+}

@@ -1,0 +1,67 @@
+import { Cli } from "./command.ts";
+import { RestoreCommand } from "./commands/restore.ts";
+import type { CliContext } from "./context.ts";
+import { commandHelp, overview } from "./help.ts";
+import { paint, printLine } from "./output.ts";
+import { reportError } from "./report-error.ts";
+import { usageError } from "./usage-error.ts";
+
+/** In the order in which help shows them. */
+const COMMANDS = [RestoreCommand];
+
+/** Runs one command line. Returns the exit code (surface.md, "Exit codes"); throws nothing. */
+export async function run(argv: readonly string[], context: CliContext, version: string): Promise<number> {
+  try {
+    const cli = makeCli();
+    const { stdout } = context;
+    if (argv.length === 1 && ["--version", "-v"].includes(argv[0] ?? "")) {
+      printLine(context, version);
+      return 0;
+    }
+    const help = helpText(cli, argv, context, version);
+    if (help !== undefined) {
+      stdout.write(help);
+      return 0;
+    }
+    return (await parse(cli, argv, context).execute()) ?? 0;
+  } catch (error) {
+    return reportError(error, context, { json: argv.includes("--json") });
+  }
+}
+
+function makeCli(): Cli<CliContext> {
+  const cli = new Cli<CliContext>({ binaryName: "walrust", enableCapture: false, enableColors: false });
+  for (const command of COMMANDS) cli.register(command);
+  return cli;
+}
+
+function parse(cli: Cli<CliContext>, argv: readonly string[], context: CliContext) {
+  try {
+    return cli.process([...argv], context);
+  } catch (error) {
+    throw usageError(error, argv, definitionsOf(cli));
+  }
+}
+
+/** Of the command that is named, or of all; undefined if nobody asked. */
+function helpText(
+  cli: Cli<CliContext>,
+  argv: readonly string[],
+  context: CliContext,
+  version: string,
+): string | undefined {
+  const [word, ...rest] = argv;
+  const asked = word === undefined || word === "help" || argv.includes("--help") || argv.includes("-h");
+  if (!asked) return undefined;
+  const definitions = definitionsOf(cli);
+  const name = word === "help" ? rest[0] : word;
+  const definition = definitions.find(({ path }) => path === `walrust ${name}`);
+  const colors = paint(context, context.stdout);
+  if (definition) return commandHelp(definition, colors);
+  if (name !== undefined && !name.startsWith("-")) throw usageError(undefined, [name], definitions);
+  return overview(definitions, colors, version);
+}
+
+function definitionsOf(cli: Cli<CliContext>) {
+  return cli.definitions();
+}

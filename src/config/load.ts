@@ -1,0 +1,55 @@
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { WalrustError } from "../errors.ts";
+import type { ConfigLayer } from "./config-file.ts";
+import { parseToml, type TomlDocument } from "./toml.ts";
+
+export const CONFIG_FILE_NAME = "walrust.toml";
+
+export interface LoadedConfig extends ConfigLayer {
+  /** Relative paths in the file start from its own folder. */
+  readonly folder: string;
+}
+
+/**
+ * The file that `--config` names, which must exist, or `./walrust.toml` if it is there.
+ * Errors: CONFIG_NOT_FOUND; CONFIG_INVALID when it cannot be read as TOML.
+ */
+export async function loadConfig(given: string | undefined, cwd: string): Promise<LoadedConfig> {
+  const shown = given ?? CONFIG_FILE_NAME;
+  const file = path.resolve(cwd, shown);
+  const text = await readText(file, shown, given !== undefined);
+  const document = parseToml(text ?? "", shown);
+  return {
+    value: document.value,
+    folder: path.dirname(file),
+    locate: (keyPath) => locate(document, keyPath),
+  };
+}
+
+async function readText(file: string, shown: string, required: boolean): Promise<string | undefined> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "ENOENT" && !required) return undefined;
+    if (code === "ENOENT") {
+      throw new WalrustError("CONFIG_NOT_FOUND", `no configuration file ${shown}`, {
+        details: { file: shown },
+      });
+    }
+    throw new WalrustError("CONFIG_INVALID", `cannot read the configuration ${shown}: ${code ?? error}`, {
+      cause: error,
+      details: { file: shown },
+    });
+  }
+}
+
+function locate(document: TomlDocument, keyPath: readonly (string | number)[]) {
+  const line = document.lineOf(keyPath);
+  const key = keyPath.filter((part) => typeof part === "string").join(".");
+  return {
+    text: `${document.file}:${line}: ${key}`,
+    details: { file: document.file, line, key },
+  };
+}

@@ -1,0 +1,116 @@
+import type { Clock } from "../clock.ts";
+import type { SyncSettings } from "../config/settings.ts";
+import { toWalrustError, type WalrustError } from "../errors.ts";
+import type { HandoverOutcome, Replica } from "../replication/replica.ts";
+import type { BusyReason, HandoverResult } from "../sqlite/handover.ts";
+import type { GapReason } from "../wal/continuity.ts";
+import { handoverAt } from "./schedule.ts";
+
+/** The write lock is held for less than this; against a writer without a pause it takes many quick tries. */
+const BARRIER = { tries: 50, maxHeldMs: 5, maxFrames: 2000 };
+const FIRST_RETRY_MS = 5;
+const LONGEST_RETRY_MS = 2000;
+/** Other readers end when they end. */
+const READERS_RETRY_MS = 500;
+/** After a failure that is not SQLite's: a full disk. */
+const FAILURE_RETRY_MS = 2000;
+/** More than this is copied in slices before the pin moves. */
+const LARGE_BYTES = 4 << 20;
+/** A publication under way leaves less to copy; it is waited for so long. */
+const PUBLICATION_PATIENCE_MS = 5000;
+
+export type HandoverNews =
+  | {
+      readonly kind: "done";
+      readonly result: Extract<HandoverResult, { kind: "done" }>;
+      readonly frames: number;
+    }
+  | { readonly kind: "gap"; readonly reason: GapReason }
+  | { readonly kind: "failed"; readonly error: WalrustError }
+  | { readonly kind: "exceeded"; readonly frames: number };
+
+/** Keeps the log of one database short: knows when a handover is due, and how soon to try again. */
+export class Handovers {
+  readonly #replica: Replica;
+  readonly #sync: SyncSettings;
+  readonly #clock: Clock;
+  #framesBefore = 0;
+  #lastMs: number;
+  #retryAtMs = 0;
+  #retryDelayMs = FIRST_RETRY_MS;
+  #exceeded = false;
+
+  constructor(replica: Replica, sync: SyncSettings, clock: Clock) {
+    this.#replica = replica;
+    this.#sync = sync;
+    this.#clock = clock;
+    this.#lastMs = clock.monotonicMs();
+  }
+
+  get frames(): number {
+    return this.#replica.capture.frames - this.#framesBefore;
+  }
+
+  /** The next time at which one is due, if any. */
+  dueAtMs(lastCommitMs: number): number | undefined {
+    return this.#due(lastCommitMs)?.atMs;
+  }
+
+  /** Does one if it is due; what came of it is worth telling, or it is not. */
+  async doIfDue(lastCommitMs: number, isPublishing: boolean): Promise<HandoverNews | undefined> {
+    const due = this.#due(lastCommitMs);
+    const nowMs = this.#clock.monotonicMs();
+    if (due === undefined || due.atMs > nowMs) return undefined;
+    if (isPublishing && nowMs - this.#lastMs < PUBLICATION_PATIENCE_MS) return undefined;
+    const { frames } = this;
+    const limit = this.#sync.walTruncateThresholdPages;
+    const truncate = limit > 0 && frames > limit;
+    if (truncate && !this.#exceeded) {
+      this.#exceeded = true;
+      return { kind: "exceeded", frames };
+    }
+    try {
+      const { capture } = this.#replica;
+      if (capture.pending.bytes > LARGE_BYTES) {
+        const outcome = await capture.drainInSlices();
+        if (outcome.kind === "gap") return outcome;
+      }
+      const result = this.#replica.handover({ truncate, ...(due.barrier && { barrier: BARRIER }) });
+      return this.#conclude(result, frames);
+    } catch (error) {
+      this.#retryAtMs = this.#clock.monotonicMs() + FAILURE_RETRY_MS;
+      return { kind: "failed", error: toWalrustError(error) };
+    }
+  }
+
+  #due(lastCommitMs: number) {
+    const facts = {
+      frames: this.frames,
+      lastHandoverMs: this.#lastMs,
+      lastCommitMs,
+      retryAtMs: this.#retryAtMs,
+    };
+    return handoverAt(facts, this.#sync);
+  }
+
+  #conclude(result: HandoverOutcome, frames: number): HandoverNews | undefined {
+    const nowMs = this.#clock.monotonicMs();
+    if (result.kind === "gap") return result;
+    if (result.kind === "busy") {
+      this.#retryAtMs = nowMs + this.#delayMs(result.why);
+      return undefined;
+    }
+    this.#framesBefore = this.#replica.capture.frames;
+    this.#lastMs = nowMs;
+    this.#retryDelayMs = FIRST_RETRY_MS;
+    this.#exceeded = false;
+    return { kind: "done", result, frames };
+  }
+
+  #delayMs(why: BusyReason): number {
+    if (why === "readers") return READERS_RETRY_MS;
+    const delayMs = this.#retryDelayMs;
+    this.#retryDelayMs = Math.min(LONGEST_RETRY_MS, delayMs * 2);
+    return delayMs;
+  }
+}

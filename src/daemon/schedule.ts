@@ -1,0 +1,102 @@
+import type { SyncSettings } from "../config/settings.ts";
+import type { SnapshotTrigger } from "../events.ts";
+
+/**
+ * When what is due, for one database: pure functions of a few times. All times are milliseconds of the monotonic clock; undefined stands for never.
+ */
+type Due = number | undefined;
+
+/** A database that was written to so lately is looked at often: the watcher's hints come late, and 500 ms apart while events go on. */
+const ACTIVE_MS = 2000;
+const ACTIVE_POLL_MS = 40;
+/** A quiet database's log is handed over after so long: its pin then rests at mark 0, where no checkpoint of the application waits for it. */
+const QUIET_MS = 3000;
+/** The least distance between two handovers: each costs the writer a checkpoint. */
+const HANDOVER_DISTANCE_MS = 1000;
+
+export interface PollFacts {
+  readonly lastPollMs: number;
+  readonly lastCommitMs: number;
+  /** What is pending waits for the sync interval: no need to look more often meanwhile. */
+  readonly isPending: boolean;
+}
+
+export function pollAt(facts: PollFacts, sync: SyncSettings): number {
+  const isActive = facts.lastPollMs - facts.lastCommitMs < ACTIVE_MS;
+  const intervalMs =
+    isActive && !facts.isPending ? Math.min(ACTIVE_POLL_MS, sync.monitorIntervalMs) : sync.monitorIntervalMs;
+  return facts.lastPollMs + intervalMs;
+}
+
+export interface PublishFacts {
+  readonly isPending: boolean;
+  readonly lastPublishMs: number;
+  /** Not before, after a failure. */
+  readonly retryAtMs: number;
+}
+
+/** On the leading edge: at once after a quiet interval, else when the interval is over. */
+export function publishAt(facts: PublishFacts, sync: SyncSettings): Due {
+  if (!facts.isPending) return undefined;
+  return Math.max(facts.lastPublishMs + sync.walSyncIntervalMs, facts.retryAtMs);
+}
+
+export interface HandoverFacts {
+  /** Frames captured since the log was last free to begin anew. */
+  readonly frames: number;
+  readonly lastHandoverMs: number;
+  readonly lastCommitMs: number;
+  /** Not before, after a try that found SQLite busy. */
+  readonly retryAtMs: number;
+}
+
+export interface HandoverDue {
+  readonly atMs: number;
+  /** The write lock may be taken where a writer never pauses. */
+  readonly barrier: boolean;
+}
+
+/** After some quiet, by the interval, and sooner when the log grows. */
+export function handoverAt(facts: HandoverFacts, sync: SyncSettings): HandoverDue | undefined {
+  if (facts.frames === 0) return undefined;
+  const isLong = facts.frames >= sync.minCheckpointPages;
+  const grown = isLong ? facts.lastHandoverMs + HANDOVER_DISTANCE_MS : Number.POSITIVE_INFINITY;
+  const byInterval =
+    sync.checkpointIntervalMs > 0
+      ? facts.lastHandoverMs + sync.checkpointIntervalMs
+      : Number.POSITIVE_INFINITY;
+  const needed = Math.min(grown, byInterval);
+  const quiet = facts.lastCommitMs + QUIET_MS;
+  return { atMs: Math.max(Math.min(needed, quiet), facts.retryAtMs), barrier: needed <= quiet };
+}
+
+export interface SnapshotFacts {
+  /** Commits captured since the last snapshot. */
+  readonly changes: bigint;
+  /** When the first of them came. */
+  readonly firstChangeMs: number;
+  readonly lastCommitMs: number;
+  readonly lastSnapshotMs: number;
+  /** Not before, after a failure. */
+  readonly retryAtMs: number;
+}
+
+export interface SnapshotDue {
+  readonly atMs: number;
+  readonly trigger: SnapshotTrigger;
+}
+
+/** The earliest trigger; without changes none is needed. */
+export function snapshotAt(facts: SnapshotFacts, sync: SyncSettings): SnapshotDue | undefined {
+  if (facts.changes === 0n) return undefined;
+  const triggers: SnapshotDue[] = [];
+  if (sync.maxChanges > 0 && facts.changes >= BigInt(sync.maxChanges))
+    triggers.push({ atMs: facts.retryAtMs, trigger: "max_changes" });
+  if (sync.snapshotIntervalMs > 0)
+    triggers.push({ atMs: facts.lastSnapshotMs + sync.snapshotIntervalMs, trigger: "interval" });
+  if (sync.maxIntervalMs > 0)
+    triggers.push({ atMs: facts.firstChangeMs + sync.maxIntervalMs, trigger: "max_interval" });
+  if (sync.onIdleMs > 0) triggers.push({ atMs: facts.lastCommitMs + sync.onIdleMs, trigger: "on_idle" });
+  const [earliest] = triggers.sort((a, b) => a.atMs - b.atMs);
+  return earliest && { ...earliest, atMs: Math.max(earliest.atMs, facts.retryAtMs) };
+}

@@ -1,0 +1,311 @@
+import type { Clock } from "../clock.ts";
+import type { SyncSettings } from "../config/settings.ts";
+import { toWalrustError, type WalrustError } from "../errors.ts";
+import type { DatabaseEvent, SnapshotTrigger } from "../events.ts";
+import type { DutyOutcome, RepairReason, Replica } from "../replication/replica.ts";
+import type { Backoff } from "./backoff.ts";
+import { type HandoverNews, Handovers } from "./handovers.ts";
+import { pollAt, publishAt } from "./schedule.ts";
+import { type SnapshotNews, Snapshots } from "./snapshots.ts";
+import type { Waker } from "./waker.ts";
+
+export interface ServingOptions {
+  readonly sync: SyncSettings;
+  readonly clock: Clock;
+  readonly waker: Waker;
+  readonly backoff: Backoff;
+  /** Sync what is there, then stop; nothing is tried again. */
+  readonly once: boolean;
+  readonly shadowMaxSizeBytes: number;
+  readonly tell: (event: DatabaseEvent) => void;
+  /** Ends the loop after a drain. */
+  readonly stop: AbortSignal;
+  /** Ends everything at once. */
+  readonly abort: AbortSignal;
+}
+
+export type ServingEnd =
+  | { readonly kind: "stopped"; readonly isComplete: boolean; readonly unpublished: bigint }
+  /** Local frames do not lead on: the database is opened again and repaired. */
+  | { readonly kind: "gap"; readonly reason: RepairReason }
+  /** What storage holds is not what we think: look again. */
+  | { readonly kind: "reopen" };
+
+const CURSOR_INTERVAL_MS = 15_000;
+/** How long a drain may take before what is left stays for the next start. */
+const DRAIN_LIMIT_MS = 30_000;
+
+/** Serves one open database: captures, publishes, hands over, takes snapshots, until a gap or the stop. */
+export class Serving {
+  readonly #options: ServingOptions;
+  readonly #replica: Replica;
+  readonly #handovers: Handovers;
+  readonly #snapshots: Snapshots;
+  /** Remote work under way, one at a time; snapshots run beside it. */
+  #work: Promise<void> | undefined;
+  #end: ServingEnd | undefined;
+  #failure: WalrustError | undefined;
+  #lastPollMs = Number.NEGATIVE_INFINITY;
+  #lastCommitMs = Number.NEGATIVE_INFINITY;
+  #lastPublishMs = Number.NEGATIVE_INFINITY;
+  #lastCursorMs: number;
+  #retryAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(replica: Replica, options: ServingOptions) {
+    const { sync, clock } = options;
+    this.#replica = replica;
+    this.#options = options;
+    this.#handovers = new Handovers(replica, sync, clock);
+    this.#snapshots = new Snapshots(replica, sync, clock, (news) => this.#toldBySnapshot(news));
+    this.#lastCursorMs = clock.monotonicMs();
+  }
+
+  get replica(): Replica {
+    return this.#replica;
+  }
+
+  askForSnapshot(trigger: SnapshotTrigger): void {
+    this.#snapshots.ask(trigger);
+    this.#options.waker.wake();
+  }
+
+  /** Errors: DATABASE_*, LOCAL_* that the loop cannot outwait; then the database is opened again. */
+  async run(): Promise<ServingEnd> {
+    const { stop, waker, once } = this.#options;
+    try {
+      await this.#doDuty();
+      while (!stop.aborted && !once) {
+        const end = await this.#round();
+        if (end) return end;
+        await waker.sleepUntil(this.#nextMs());
+      }
+      return await this.#drain();
+    } finally {
+      await this.#work;
+      await this.#snapshots.stop();
+    }
+  }
+
+  /** First what the shadow WAL has, then what the opening found missing. Storage that does not answer is waited for. */
+  async #doDuty(): Promise<void> {
+    const { stop, abort, backoff, waker, clock, once } = this.#options;
+    while (this.#replica.duty.kind !== "none" && !abort.aborted) {
+      try {
+        while (await this.#replica.publish({ signal: abort }));
+        const sinceMs = clock.monotonicMs();
+        this.#toldByDuty(await this.#replica.doDuty({ signal: abort }), sinceMs);
+        backoff.succeeded();
+      } catch (error) {
+        const failure = toWalrustError(error);
+        if (stop.aborted || once || !isOutwaited(failure)) throw failure;
+        await waker.sleepUntil(backoff.failed(failure));
+      }
+    }
+  }
+
+  async #round(): Promise<ServingEnd | undefined> {
+    const { clock, abort } = this.#options;
+    const outcome = await this.#replica.capture.capture();
+    this.#lastPollMs = clock.monotonicMs();
+    if (outcome.kind === "gap") return outcome;
+    if (outcome.commits > 0) {
+      this.#snapshots.noteChange();
+      this.#lastCommitMs = this.#lastPollMs;
+    }
+    await this.#snapshots.proceed(this.#lastCommitMs, abort);
+    this.#work ??= this.#nextWork()?.finally(() => {
+      this.#work = undefined;
+      this.#options.waker.wake();
+    });
+    const news = await this.#handovers.doIfDue(this.#lastCommitMs, this.#work !== undefined);
+    if (news) this.#toldByHandover(news);
+    this.#boundShadow();
+    if (this.#failure) throw this.#failure;
+    return this.#end;
+  }
+
+  #nextWork(): Promise<void> | undefined {
+    const nowMs = this.#options.clock.monotonicMs();
+    const isDue = (atMs: number | undefined) => atMs !== undefined && atMs <= nowMs;
+    if (isDue(this.#publishAtMs)) return this.#attempt(() => this.#publish(nowMs));
+    if (isDue(this.#manifestAtMs))
+      return this.#attempt(() => this.#replica.writeManifest({ signal: this.#options.abort }));
+    if (isDue(this.#cursorAtMs)) return this.#attempt(() => this.#saveCursor(nowMs));
+    return undefined;
+  }
+
+  async #publish(nowMs: number): Promise<void> {
+    const { clock, abort } = this.#options;
+    const waitingSinceMs = this.#replica.capture.pending.oldestWaitingSinceMs ?? nowMs;
+    this.#lastPublishMs = nowMs;
+    const file = await this.#replica.publish({ signal: abort });
+    if (file === undefined) return;
+    const { minTxid, maxTxid, pages, sizeBytes } = file;
+    const lagMs = clock.monotonicMs() - waitingSinceMs;
+    this.#options.tell({ type: "published", file: file.key, minTxid, maxTxid, pages, sizeBytes, lagMs });
+  }
+
+  async #saveCursor(nowMs: number): Promise<void> {
+    this.#lastCursorMs = nowMs;
+    await this.#replica.saveCursor();
+  }
+
+  async #attempt(work: () => Promise<void>): Promise<void> {
+    const { backoff } = this.#options;
+    try {
+      await work();
+      backoff.succeeded();
+    } catch (error) {
+      this.#failed(toWalrustError(error));
+    }
+  }
+
+  #failed(error: WalrustError): void {
+    if (error.code === "INTEGRITY_CHAIN") this.#end = { kind: "gap", reason: "pages-missing" };
+    else if (error.code === "STORAGE_CONFLICT") this.#end = { kind: "reopen" };
+    else if (!isOutwaited(error)) this.#failure = error;
+    this.#retryAtMs = this.#options.backoff.failed(error);
+    this.#snapshots.abandon();
+  }
+
+  /** Storage is away for too long: the application must not suffer from our copy of its log. */
+  #boundShadow(): void {
+    const { pending } = this.#replica.capture;
+    const limitBytes = this.#options.shadowMaxSizeBytes;
+    const sizeBytes = pending.segmentBytes;
+    if (sizeBytes <= limitBytes || this.#work !== undefined) return;
+    this.#options.tell({ type: "shadow_full", sizeBytes, limitBytes });
+    pending.drop();
+    this.#end = { kind: "gap", reason: "shadow-full" };
+  }
+
+  /** The last sync: everything committed until now is published, if storage lets us. */
+  async #drain(): Promise<ServingEnd> {
+    const { abort, clock } = this.#options;
+    const late = new AbortController();
+    const cancel = clock.schedule(DRAIN_LIMIT_MS, () => late.abort(new Error("the drain took too long")));
+    const signal = AbortSignal.any([abort, late.signal]);
+    try {
+      await this.#work;
+      await this.#snapshots.stop();
+      const outcome = await this.#replica.capture.capture();
+      if (outcome.kind === "gap") return outcome;
+      while (await this.#replica.publish({ signal }));
+      if (this.#replica.manifest.isDirty) await this.#replica.writeManifest({ signal });
+    } catch (error) {
+      this.#options.backoff.failed(toWalrustError(error));
+    } finally {
+      cancel();
+    }
+    // the last close lets SQLite delete the log
+    if (!this.#replica.capture.pending.isEmpty) this.#replica.capture.drain();
+    await this.#replica.saveCursor();
+    const unpublished = this.#replica.capture.state.txid - (this.#replica.published?.txid ?? 0n);
+    return { kind: "stopped", isComplete: unpublished === 0n, unpublished };
+  }
+
+  get #publishAtMs(): number | undefined {
+    const isPending = !this.#replica.capture.pending.isEmpty;
+    return publishAt(
+      { isPending, lastPublishMs: this.#lastPublishMs, retryAtMs: this.#retryAtMs },
+      this.#options.sync,
+    );
+  }
+
+  get #manifestAtMs(): number | undefined {
+    const { dueAtMs } = this.#replica.manifest;
+    return dueAtMs === undefined ? undefined : Math.max(dueAtMs, this.#retryAtMs);
+  }
+
+  get #cursorAtMs(): number | undefined {
+    return this.#replica.cursorIsStale ? this.#lastCursorMs + CURSOR_INTERVAL_MS : undefined;
+  }
+
+  #nextMs(): number {
+    const isPending = !this.#replica.capture.pending.isEmpty;
+    const poll = pollAt(
+      { lastPollMs: this.#lastPollMs, lastCommitMs: this.#lastCommitMs, isPending },
+      this.#options.sync,
+    );
+    const work = this.#work === undefined ? [this.#publishAtMs, this.#manifestAtMs, this.#cursorAtMs] : [];
+    const others = [this.#handovers.dueAtMs(this.#lastCommitMs), this.#snapshots.dueAtMs(this.#lastCommitMs)];
+    return Math.min(poll, ...[...work, ...others].filter((atMs) => atMs !== undefined));
+  }
+
+  #toldByDuty(outcome: DutyOutcome, sinceMs: number): void {
+    const { tell, clock } = this.#options;
+    const txid = this.#replica.published?.txid ?? 0n;
+    this.#lastPublishMs = clock.monotonicMs();
+    const durationMs = this.#lastPublishMs - sinceMs;
+    switch (outcome.kind) {
+      case "adopted":
+        return;
+      case "repaired":
+        tell({ type: "gap_repaired", reason: outcome.reason, txid, pages: outcome.file?.pages ?? 0 });
+        return;
+      case "snapshot": {
+        const { key, sizeBytes } = outcome.file;
+        this.#snapshots.took(txid);
+        tell({ type: "snapshot", file: key, txid, sizeBytes, durationMs, trigger: "first" });
+        return;
+      }
+      default:
+        outcome satisfies never;
+    }
+  }
+
+  #toldBySnapshot(news: SnapshotNews): void {
+    const { tell, waker } = this.#options;
+    if (news.kind === "failed") {
+      if (news.error.code === "INTEGRITY_CHAIN") {
+        tell({ type: "corruption_detected", error: news.error });
+        this.#end = { kind: "gap", reason: "chain-broken" };
+      } else if (news.error.code !== "ABORTED") this.#failed(news.error);
+    } else {
+      const { file, trigger, durationMs } = news;
+      tell({
+        type: "snapshot",
+        file: file.key,
+        txid: file.maxTxid,
+        sizeBytes: file.sizeBytes,
+        durationMs,
+        trigger,
+      });
+    }
+    waker.wake();
+  }
+
+  #toldByHandover(news: HandoverNews): void {
+    const { tell, sync } = this.#options;
+    switch (news.kind) {
+      case "done":
+        tell({
+          type: "handover",
+          how: news.result.how,
+          frames: news.frames,
+          heldMs: news.result.heldMs,
+        });
+        return;
+      case "gap":
+        this.#end = news;
+        return;
+      case "failed":
+        this.#failed(news.error);
+        return;
+      case "exceeded":
+        tell({
+          type: "wal_size_exceeded",
+          pages: news.frames,
+          thresholdPages: sync.walTruncateThresholdPages,
+        });
+        return;
+      default:
+        news satisfies never;
+    }
+  }
+}
+
+/** Storage and the local disk come back; a database that cannot be read has to be opened again. */
+function isOutwaited(error: WalrustError): boolean {
+  return error.exitCode === 4 || error.code === "LOCAL_DISK_FULL";
+}

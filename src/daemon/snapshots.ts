@@ -1,0 +1,145 @@
+import type { Clock } from "../clock.ts";
+import type { SyncSettings } from "../config/settings.ts";
+import { toWalrustError, type WalrustError } from "../errors.ts";
+import type { SnapshotTrigger } from "../events.ts";
+import type { PublishedFile } from "../replication/publisher.ts";
+import type { Replica, SnapshotPoint } from "../replication/replica.ts";
+import { snapshotAt } from "./schedule.ts";
+
+export type SnapshotNews =
+  | {
+      readonly kind: "done";
+      readonly file: PublishedFile;
+      readonly trigger: SnapshotTrigger;
+      readonly durationMs: number;
+    }
+  | { readonly kind: "failed"; readonly error: WalrustError };
+
+const RETRY_MS = 30_000;
+
+type State =
+  | { readonly kind: "none" }
+  /** Pinned; increments have to reach it first. */
+  | {
+      readonly kind: "pinned";
+      readonly point: SnapshotPoint;
+      readonly trigger: SnapshotTrigger;
+      readonly sinceMs: number;
+    }
+  | { readonly kind: "running" };
+
+/** Takes the snapshots of one database: one at a time, when a trigger or somebody asks for it. */
+export class Snapshots {
+  readonly #replica: Replica;
+  readonly #sync: SyncSettings;
+  readonly #clock: Clock;
+  readonly #tell: (news: SnapshotNews) => void;
+  #state: State = { kind: "none" };
+  #running: Promise<void> = Promise.resolve();
+  #lastTxid: bigint;
+  #lastMs: number;
+  #firstChangeMs: number;
+  #retryAtMs = 0;
+  #asked: SnapshotTrigger | undefined;
+
+  constructor(replica: Replica, sync: SyncSettings, clock: Clock, tell: (news: SnapshotNews) => void) {
+    this.#replica = replica;
+    this.#sync = sync;
+    this.#clock = clock;
+    this.#tell = tell;
+    const nowMs = clock.monotonicMs();
+    const newest = replica.newestSnapshot;
+    this.#lastTxid = newest?.txid ?? replica.published?.txid ?? 0n;
+    // `on_startup`: the interval counts from the newest snapshot that storage has, else from now
+    const ageMs = newest === undefined || !sync.onStartup ? 0 : Math.max(0, clock.now() - newest.takenAtMs);
+    this.#lastMs = nowMs - ageMs;
+    this.#firstChangeMs = nowMs;
+  }
+
+  /** A snapshot was just taken by other means: the first of a chain. */
+  took(txid: bigint): void {
+    this.#lastTxid = txid;
+    this.#lastMs = this.#clock.monotonicMs();
+  }
+
+  /** Takes one as soon as it can be. */
+  ask(trigger: SnapshotTrigger): void {
+    this.#asked = trigger;
+  }
+
+  get isRunning(): boolean {
+    return this.#state.kind === "running";
+  }
+
+  dueAtMs(lastCommitMs: number): number | undefined {
+    if (this.#state.kind !== "none") return undefined;
+    return this.#asked === undefined ? this.#due(lastCommitMs)?.atMs : this.#retryAtMs;
+  }
+
+  /** Commits were captured. */
+  noteChange(): void {
+    if (this.#changes === 0n) this.#firstChangeMs = this.#clock.monotonicMs();
+  }
+
+  /** Pins if one is due, and begins to write once increments have reached the pin. Errors: DATABASE_*. */
+  async proceed(lastCommitMs: number, signal: AbortSignal): Promise<void> {
+    const dueAtMs = this.dueAtMs(lastCommitMs);
+    if (this.#state.kind === "none" && dueAtMs !== undefined && dueAtMs <= this.#clock.monotonicMs()) {
+      const trigger = this.#asked ?? this.#due(lastCommitMs)?.trigger ?? "interval";
+      const point = await this.#replica.pinForSnapshot({ signal });
+      this.#state = { kind: "pinned", point, trigger, sinceMs: this.#clock.monotonicMs() };
+    }
+    if (this.#state.kind === "pinned" && this.#replica.published?.txid === this.#state.point.txid) {
+      this.#running = this.#run(this.#state, signal);
+    }
+  }
+
+  /** Lets a pin go that waits for a storage that does not answer. */
+  abandon(): void {
+    if (this.#state.kind !== "pinned") return;
+    this.#state.point.end();
+    this.#state = { kind: "none" };
+  }
+
+  /** After the signal of a running one was aborted. */
+  async stop(): Promise<void> {
+    await this.#running;
+    this.abandon();
+  }
+
+  get #changes(): bigint {
+    return this.#replica.capture.state.txid - this.#lastTxid;
+  }
+
+  async #run(
+    { point, trigger, sinceMs }: Extract<State, { kind: "pinned" }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#state = { kind: "running" };
+    try {
+      const file = await this.#replica.publishSnapshot(point, { signal });
+      this.took(point.txid);
+      this.#asked = undefined;
+      this.#tell({ kind: "done", file, trigger, durationMs: this.#clock.monotonicMs() - sinceMs });
+    } catch (error) {
+      this.#retryAtMs = this.#clock.monotonicMs() + RETRY_MS;
+      this.#tell({ kind: "failed", error: toWalrustError(error) });
+    } finally {
+      point.end();
+      this.#state = { kind: "none" };
+    }
+  }
+
+  #due(lastCommitMs: number) {
+    return snapshotAt(
+      {
+        changes: this.#changes,
+        firstChangeMs: this.#firstChangeMs,
+        lastCommitMs,
+        lastSnapshotMs: this.#lastMs,
+        retryAtMs: this.#retryAtMs,
+      },
+      this.#sync,
+    );
+  }
+}

@@ -1,0 +1,32 @@
+import type { Clock } from "../clock.ts";
+
+/** Lets one loop sleep until a time or until somebody has news for it. News that come while nobody sleeps are not lost. */
+export class Waker {
+  readonly #clock: Clock;
+  #news = false;
+  #wake: (() => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  wake(): void {
+    this.#news = true;
+    this.#wake?.();
+  }
+
+  /** @param atMs on the monotonic clock */
+  async sleepUntil(atMs: number): Promise<void> {
+    if (!this.#news) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.#clock.schedule(Math.max(0, atMs - this.#clock.monotonicMs()), resolve);
+        this.#wake = () => {
+          cancel();
+          resolve();
+        };
+      });
+      this.#wake = undefined;
+    }
+    this.#news = false;
+  }
+}

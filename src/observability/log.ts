@@ -1,0 +1,41 @@
+import { pino } from "pino";
+import type { Clock } from "../clock.ts";
+import type { LogSettings } from "../config/settings.ts";
+import { textLine } from "./text-line.ts";
+
+type Facts = Readonly<Record<string, unknown>>;
+type Write = (facts: Facts, message: string) => void;
+
+/** The arguments are in pino's order. Facts are plain values; bigints are written as integers. */
+export interface Log {
+  readonly error: Write;
+  readonly warn: Write;
+  readonly info: Write;
+  readonly debug: Write;
+  readonly trace: Write;
+}
+
+export interface LogOutput {
+  readonly clock: Clock;
+  readonly color: boolean;
+  /** Takes one whole line with its newline. */
+  write(line: string): void;
+}
+
+/** JSON lines of `time, level, ...facts, message` for machines, or text for people. */
+export function createLog(settings: LogSettings, output: LogOutput): Log {
+  const write =
+    settings.format === "json"
+      ? (line: string) => output.write(line)
+      : (line: string) => output.write(textLine(line, { color: output.color }));
+  return pino(
+    {
+      level: settings.level,
+      base: null,
+      messageKey: "message",
+      timestamp: () => `,"time":"${new Date(output.clock.now()).toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write },
+  );
+}

@@ -1,0 +1,255 @@
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "../clock.ts";
+import { WalrustError } from "../errors.ts";
+import { type Cursor, readCursor } from "../shadow/cursor.ts";
+import { PageTable } from "../shadow/page-table.ts";
+import type { ShadowFolder } from "../shadow/shadow-folder.ts";
+import { DatabaseLink } from "../sqlite/link.ts";
+import { databaseKeys } from "../storage/keys.ts";
+import type { Storage } from "../storage/storage.ts";
+import { LogScanner } from "../wal/scanner.ts";
+import type { Core } from "../wasm/core.ts";
+import type { CorePool } from "../wasm/core-pool.ts";
+import { Capture } from "./capture.ts";
+import { ManifestWriter } from "./manifest-writer.ts";
+import { Publisher, type PublisherOptions } from "./publisher.ts";
+import { type RecoveredFrames, recoverFrames } from "./recover-frames.ts";
+import { findRemoteHead, type RemoteHead, type RemoteView } from "./remote-head.ts";
+import { type Duty, type RepairReason, Replica } from "./replica.ts";
+import { concludeResume } from "./resume.ts";
+import { rollTableForward } from "./roll-forward.ts";
+
+export interface OpenReplicaOptions {
+  readonly path: string;
+  readonly name: string;
+  readonly storage: Storage;
+  readonly folder: ShadowFolder;
+  readonly clock: Clock;
+  /** For long work. */
+  readonly cores: CorePool;
+  /** For scans, which never keep it over an await. */
+  readonly scanCore: Core;
+  readonly limit: PublisherOptions["limit"];
+  readonly nodeId: bigint;
+  readonly manifestIntervalMs: number;
+  /** Why local frames must not be trusted: a gap was found while watching. */
+  readonly gap?: RepairReason;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Opens a database and concludes what may be concluded about its copy (capture.md, "On start"): the same after a first start, a stop, a crash
+ * and a gap. The lock must be held. Errors: DATABASE_*, STORAGE_*, LOCAL_*.
+ */
+export async function openReplica(options: OpenReplicaOptions): Promise<Replica> {
+  emptyScratch(options.folder);
+  const link = DatabaseLink.open(options.path, { clock: options.clock });
+  let table: PageTable | undefined;
+  try {
+    const opening = new Opening(options, link);
+    const view = await findRemoteHead(options.storage, opening.keys, options);
+    table = view.head && (await opening.tableOf(view.head));
+    return await opening.conclude(view, table);
+  } catch (error) {
+    table?.close();
+    link.close();
+    throw error;
+  }
+}
+
+class Opening {
+  readonly keys: ReturnType<typeof databaseKeys>;
+  readonly #options: OpenReplicaOptions;
+  readonly #link: DatabaseLink;
+  readonly #scanner: LogScanner;
+  readonly #identity: Omit<Cursor, "published">;
+  readonly #cursor: Cursor | undefined;
+  #manifest: ManifestWriter | undefined;
+
+  constructor(options: OpenReplicaOptions, link: DatabaseLink) {
+    this.#options = options;
+    this.#link = link;
+    this.keys = databaseKeys(options.name);
+    this.#scanner = new LogScanner(options.scanCore);
+    this.#identity = {
+      storageUrl: options.storage.url,
+      name: options.name,
+      dev: String(link.facts.identity.dev),
+      ino: String(link.facts.identity.ino),
+      pageSizeBytes: link.facts.pageSizeBytes,
+    };
+    const cursor = readCursor(options.folder.cursor);
+    const isOfThisCopy = cursor?.storageUrl === options.storage.url && cursor.name === options.name;
+    this.#cursor = isOfThisCopy ? cursor : undefined;
+  }
+
+  /** The local page table as it is at the remote head, or undefined where it cannot be brought there. */
+  async tableOf(head: RemoteHead): Promise<PageTable | undefined> {
+    const { folder, storage, cores, signal } = this.#options;
+    const cursor = this.#cursor;
+    if (cursor === undefined || cursor.pageSizeBytes !== head.pageSizeBytes) return undefined;
+    const newer = head.incrementalsAfter(cursor.published.txid);
+    if (newer === undefined || cursor.published.txid > head.state.txid) return undefined;
+    const table = PageTable.open(folder.pageTable);
+    if (table === undefined) return undefined;
+    const isHead =
+      (await rollTableForward({ table, storage, keys: newer, cores, ...(signal && { signal }) })) &&
+      table.pages === head.state.commitPages &&
+      table.checksum() === head.state.postApply;
+    if (isHead) return table;
+    table.close();
+    return undefined;
+  }
+
+  async conclude(view: RemoteView, table: PageTable | undefined): Promise<Replica> {
+    const { head } = view;
+    const known = this.#cursor?.published.txid ?? 0n;
+    const frames = head && table && (await this.#recover(head));
+    let capture = this.#captureAt(frames);
+    const continues =
+      frames !== undefined && this.#options.gap === undefined && (await this.#continues(capture));
+    // what it took from the log on the way is not proved
+    if (!continues) capture = this.#captureAt(frames);
+    const conclusion = concludeResume({
+      remote: head && {
+        txid: head.state.txid,
+        pageSizeBytes: head.pageSizeBytes,
+        hasSnapshot: head.newestSnapshot !== undefined,
+      },
+      highestTxid: known > view.highestTxid ? known : view.highestTxid,
+      pageSizeBytes: this.#link.facts.pageSizeBytes,
+      tableIsHead: table !== undefined,
+      framesContinue: continues,
+    });
+    if (conclusion.kind !== "continue" && this.#link.pinned) {
+      capture.unpinned();
+      this.#link.unpin();
+    }
+    switch (conclusion.kind) {
+      case "continue":
+        return this.#replica(capture, { kind: "none" }, this.#publisher(head, table, frames), head);
+      case "repair": {
+        const reason = this.#options.gap ?? "log-restarted-unwatched";
+        return this.#replica(capture, { kind: "repair", reason }, this.#publisher(head, table, frames), head);
+      }
+      case "compare":
+        table?.close();
+        return this.#replica(capture, { ...conclusion, head: present(head).state }, undefined, head);
+      case "snapshot":
+        table?.close();
+        return this.#replica(
+          capture,
+          { ...conclusion, timestampMs: head?.state.timestampMs ?? 0 },
+          undefined,
+          head,
+        );
+      default:
+        return conclusion satisfies never;
+    }
+  }
+
+  /** Frames of the same file that storage does not have yet. */
+  #recover(head: RemoteHead): Promise<RecoveredFrames> | undefined {
+    const { clock, folder } = this.#options;
+    const cursor = this.#cursor;
+    if (cursor?.dev !== this.#identity.dev || cursor.ino !== this.#identity.ino) return undefined;
+    return recoverFrames({
+      segmentFolder: folder.segments,
+      scanner: this.#scanner,
+      readWal: this.#link.readWal,
+      head,
+      cursorLog: cursor.published.txid === head.state.txid ? cursor.published.log : undefined,
+      nowMs: { wall: clock.now(), monotonic: clock.monotonicMs() },
+    });
+  }
+
+  #captureAt(frames: RecoveredFrames | undefined): Capture {
+    const { clock, folder } = this.#options;
+    const { pageSizeBytes } = this.#link.facts;
+    const capture = new Capture(
+      { log: this.#link, scanner: this.#scanner, clock, pageSizeBytes, segmentFolder: folder.segments },
+      frames?.state ?? { txid: 0n, commitPages: 0, log: undefined },
+    );
+    capture.adopt(frames?.runs ?? []);
+    return capture;
+  }
+
+  /** Pins the log and proves, frame by frame, that it goes on where the recovered frames end. */
+  async #continues(capture: Capture): Promise<boolean> {
+    if (capture.look().kind === "gap") return false;
+    await this.#pin();
+    if ((await capture.drainInSlices()).kind === "gap" || capture.drain().kind === "gap") return false;
+    capture.pinned();
+    return true;
+  }
+
+  async #pin(): Promise<void> {
+    const { clock, signal } = this.#options;
+    for (let tries = 0; !this.#link.pin(); tries += 1) {
+      if (tries === PIN_TRIES) {
+        throw new WalrustError(
+          "DATABASE_LOCKED",
+          `${this.#options.path}: SQLite stayed busy, no read transaction could begin`,
+        );
+      }
+      await clock.sleep(PIN_PAUSE_MS, signal === undefined ? {} : { signal });
+    }
+  }
+
+  #publisher(
+    head: RemoteHead | undefined,
+    table: PageTable | undefined,
+    frames: RecoveredFrames | undefined,
+  ): Publisher {
+    const [firstRun] = frames?.runs ?? [];
+    const log = firstRun?.from ?? frames?.state.log;
+    return new Publisher(this.#publisherOptions(), present(table), { ...present(head).state, log });
+  }
+
+  #replica(
+    capture: Capture,
+    duty: Duty,
+    publisher: Publisher | undefined,
+    head: RemoteHead | undefined,
+  ): Replica {
+    const savedTxid = this.#cursor?.published.txid;
+    const newestSnapshot = head?.newestSnapshot;
+    const options = {
+      ...this.#publisherOptions(),
+      link: this.#link,
+      capture,
+      identity: this.#identity,
+      savedTxid,
+      newestSnapshot,
+    };
+    return new Replica(options, duty, publisher);
+  }
+
+  #publisherOptions(): PublisherOptions {
+    const { storage, cores, limit, folder, clock, nodeId, name, manifestIntervalMs } = this.#options;
+    const { pageSizeBytes } = this.#link.facts;
+    this.#manifest ??= new ManifestWriter({
+      storage,
+      keys: this.keys,
+      clock,
+      name,
+      pageSizeBytes,
+      intervalMs: manifestIntervalMs,
+    });
+    return { storage, keys: this.keys, cores, limit, folder, clock, nodeId, manifest: this.#manifest };
+  }
+}
+
+const PIN_TRIES = 200;
+const PIN_PAUSE_MS = 5;
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("the conclusion rests on it");
+  return value;
+}
+
+/** What a crash left of work under way. */
+function emptyScratch(folder: ShadowFolder): void {
+  for (const name of readdirSync(folder.scratch)) rmSync(join(folder.scratch, name), { force: true });
+}

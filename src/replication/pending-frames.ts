@@ -1,0 +1,204 @@
+import type { Txid } from "../ltx/format.ts";
+import { Segment, type SegmentHeader } from "../shadow/segment.ts";
+import type { WalHeader } from "../wal/header.ts";
+import { isSameGeneration, type LogPosition, WAL_FRAME_HEADER_SIZE } from "../wal/position.ts";
+import type { ReadAt } from "../wal/read-at.ts";
+
+/** Committed frames of one generation that storage does not have yet. Offsets are those of the source log, wherever the frames lie now. */
+export interface FrameRun {
+  readonly header: WalHeader;
+  /** The source log's first 32 bytes, verbatim. */
+  readonly logHeader: Uint8Array;
+  readonly from: LogPosition;
+  readonly to: LogPosition;
+  readonly txidBefore: Txid;
+  readonly commits: bigint;
+  /** Database size after the last commit. */
+  readonly commitPages: number;
+  /** When the last commit was captured, Unix ms. */
+  readonly capturedAtMs: number;
+  /** When the first one was, on the monotonic clock: for the lag. */
+  readonly waitingSinceMs: number;
+  /** Where the frames can be read: the live log until they are secured, then a segment. Changes only in PendingFrames. */
+  source: FrameSource;
+}
+
+export type FrameSource =
+  | { readonly kind: "log"; readonly read: ReadAt }
+  | { readonly kind: "segment"; readonly segment: Segment };
+
+export function lastTxid(run: FrameRun): Txid {
+  return run.txidBefore + run.commits;
+}
+
+export function frameCount(run: FrameRun): number {
+  return (run.to.offset - run.from.offset) / (WAL_FRAME_HEADER_SIZE + run.header.pageSizeBytes);
+}
+
+export function readRun(run: FrameRun, into: Uint8Array, logOffset: number): number {
+  return run.source.kind === "log"
+    ? run.source.read(into, logOffset)
+    : run.source.segment.readAt(into, logOffset);
+}
+
+/** One publication reads at most so many segments: each costs a descriptor meanwhile. */
+const MAX_RUNS_AT_ONCE = 128;
+
+/**
+ * The queue between capture and publication: runs in TXID order, without holes. The first ones may be *sealed*: they are what the publication
+ * under way is made of, and stay exactly so until it is settled, whatever is captured meanwhile.
+ */
+export class PendingFrames {
+  #sealed: readonly FrameRun[] = [];
+  #gathering: FrameRun[] = [];
+  #secured: Segment[] = [];
+  /** Runs are being copied: they may move, but not grow. */
+  #securing = false;
+  /** So many of the gathering runs end where a publication must end too; 0: none. */
+  #runsBeforeCut = 0;
+
+  get isEmpty(): boolean {
+    return this.#sealed.length + this.#gathering.length === 0;
+  }
+
+  get runs(): readonly FrameRun[] {
+    return [...this.#sealed, ...this.#gathering];
+  }
+
+  get sealed(): readonly FrameRun[] {
+    return this.#sealed;
+  }
+
+  /** Bytes of frames that storage does not have. */
+  get bytes(): number {
+    return this.runs.reduce((sum, run) => sum + run.to.offset - run.from.offset, 0);
+  }
+
+  /** Bytes that the shadow WAL takes on disk. */
+  get segmentBytes(): number {
+    return this.#secured.reduce((sum, segment) => sum + segment.sizeBytes, 0);
+  }
+
+  get oldestWaitingSinceMs(): number | undefined {
+    return this.runs[0]?.waitingSinceMs;
+  }
+
+  /** Adds what was just captured; it continues the last run where that lies in the log too. */
+  append(run: FrameRun): void {
+    const last = this.#gathering.at(-1);
+    const closed = this.#securing || this.#runsBeforeCut === this.#gathering.length;
+    if (
+      !closed &&
+      last?.source.kind === "log" &&
+      run.source.kind === "log" &&
+      isSameGeneration(last.to, run.from)
+    ) {
+      this.#gathering[this.#gathering.length - 1] = {
+        ...last,
+        to: run.to,
+        commits: last.commits + run.commits,
+        commitPages: run.commitPages,
+        capturedAtMs: run.capturedAtMs,
+      };
+      return;
+    }
+    this.#gathering.push(run);
+    if (run.source.kind === "segment" && !this.#secured.includes(run.source.segment))
+      this.#secured.push(run.source.segment);
+  }
+
+  /** What the next publication is made of. The same again until `settle`: a publication whose outcome is unknown is repeated exactly. */
+  seal(): readonly FrameRun[] {
+    if (this.#sealed.length === 0) {
+      const count = Math.min(this.#runsBeforeCut || MAX_RUNS_AT_ONCE, MAX_RUNS_AT_ONCE);
+      this.#sealed = this.#gathering.slice(0, count);
+      this.#gathering = this.#gathering.slice(count);
+      this.#runsBeforeCut = Math.max(0, this.#runsBeforeCut - count);
+    }
+    return this.#sealed;
+  }
+
+  /** No publication reaches over this moment: a snapshot is taken at it. */
+  cut(): void {
+    this.#runsBeforeCut = this.#gathering.length;
+  }
+
+  /** Storage has the sealed runs. Segments that nothing else needs are deleted. */
+  settle(): void {
+    this.#sealed = [];
+    const needed = new Set(
+      this.#gathering.flatMap((run) => (run.source.kind === "segment" ? [run.source.segment] : [])),
+    );
+    for (const segment of this.#secured) {
+      if (needed.has(segment)) segment.close();
+      else segment.discard();
+    }
+    this.#secured = this.#secured.filter((segment) => needed.has(segment));
+  }
+
+  /** Forgets everything, and deletes the segments: what they held comes back by a repair. */
+  drop(): void {
+    this.#gathering = [];
+    this.#runsBeforeCut = 0;
+    this.settle();
+  }
+
+  /** Lets the first run follow `txid`, and so on; returns the last TXID. Nothing may be sealed. */
+  renumber(txid: Txid): Txid {
+    let txidBefore = txid;
+    this.#gathering = this.#gathering.map((run) => {
+      const renumbered = { ...run, txidBefore };
+      txidBefore += run.commits;
+      return renumbered;
+    });
+    return txidBefore;
+  }
+
+  /** Ends descriptors; the segments stay on disk for the next start. */
+  close(): void {
+    for (const segment of this.#secured) segment.close();
+  }
+
+  get isSecured(): boolean {
+    return this.runs.every((run) => run.source.kind === "segment");
+  }
+
+  /**
+   * Copies every run that still lies in the log into one segment, durably: afterwards SQLite may overwrite the log.
+   * Errors: LOCAL_DISK_FULL, LOCAL_IO; then all is as before.
+   */
+  secure(segmentFolder: string): void {
+    const copy = this.#toSecure();
+    if (copy) this.#movedTo(Segment.write(segmentFolder, copy.header, copy.toOffset, copy.read), copy.runs);
+  }
+
+  /** The same without keeping the event loop waiting. What is captured meanwhile stays in the log. */
+  async secureInSlices(segmentFolder: string): Promise<void> {
+    const copy = this.#toSecure();
+    if (copy === undefined) return;
+    this.#securing = true;
+    try {
+      this.#movedTo(
+        await Segment.writeInSlices(segmentFolder, copy.header, copy.toOffset, copy.read),
+        copy.runs,
+      );
+    } finally {
+      this.#securing = false;
+    }
+  }
+
+  /** Only the present generation can lie in the log, so those runs follow one another. */
+  #toSecure() {
+    const runs = this.runs.filter((run) => run.source.kind === "log");
+    const [first] = runs;
+    const last = runs.at(-1);
+    if (first?.source.kind !== "log" || last === undefined) return undefined;
+    const header: SegmentHeader = { ...first, capturedAtMs: last.capturedAtMs };
+    return { runs, header, toOffset: last.to.offset, read: first.source.read };
+  }
+
+  #movedTo(segment: Segment, runs: readonly FrameRun[]): void {
+    for (const run of runs) run.source = { kind: "segment", segment };
+    this.#secured.push(segment);
+  }
+}

@@ -1,0 +1,295 @@
+import { join } from "node:path";
+import type { Clock } from "../clock.ts";
+import { isWalrustError, WalrustError } from "../errors.ts";
+import type { EncodedLtx } from "../ltx/encoder.ts";
+import { LTX_HEADER_SIZE, type LtxHeader, type Txid } from "../ltx/format.ts";
+import { decodeHeader } from "../ltx/header.ts";
+import type { PublishedState } from "../shadow/cursor.ts";
+import type { PageTable } from "../shadow/page-table.ts";
+import { ScratchFile } from "../shadow/scratch-file.ts";
+import type { ShadowFolder } from "../shadow/shadow-folder.ts";
+import { TableChanges } from "../shadow/table-changes.ts";
+import type { DatabaseKeys } from "../storage/keys.ts";
+import type { Storage, Upload } from "../storage/storage.ts";
+import type { Core } from "../wasm/core.ts";
+import type { CorePool } from "../wasm/core-pool.ts";
+import { encodeRuns } from "./encode-runs.ts";
+import { encodeRepair, encodeSnapshot } from "./encode-whole.ts";
+import type { ManifestWriter } from "./manifest-writer.ts";
+import type { PendingFrames } from "./pending-frames.ts";
+import { readFileEnds } from "./remote-file.ts";
+import type { PinnedDatabase } from "./whole-database.ts";
+
+export interface PublisherOptions {
+  readonly storage: Storage;
+  readonly keys: DatabaseKeys;
+  readonly cores: CorePool;
+  /** Bounds the uploads at once, over all databases. */
+  readonly limit: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly folder: ShadowFolder;
+  readonly clock: Clock;
+  readonly nodeId: bigint;
+  readonly manifest: ManifestWriter;
+}
+
+/** A file that storage has acknowledged. */
+export interface PublishedFile {
+  readonly key: string;
+  readonly minTxid: Txid;
+  readonly maxTxid: Txid;
+  readonly pages: number;
+  readonly sizeBytes: number;
+}
+
+interface Stored {
+  readonly encoded: EncodedLtx;
+  readonly next: PublishedState;
+}
+
+interface EncodeIo {
+  readonly core: Core;
+  readonly upload: Upload;
+  readonly spill: ScratchFile;
+}
+
+/**
+ * Makes LTX files durable in storage, in order, and knows what storage has: the state behind the last acknowledged file, and the page table of
+ * that state. Both move only after an acknowledgement. One publication or repair at a time; a snapshot may run beside it.
+ */
+export class Publisher {
+  readonly #options: PublisherOptions;
+  readonly #table: PageTable;
+  #published: PublishedState;
+
+  constructor(options: PublisherOptions, table: PageTable, published: PublishedState) {
+    this.#options = options;
+    this.#table = table;
+    this.#published = published;
+  }
+
+  get published(): PublishedState {
+    return this.#published;
+  }
+
+  get table(): PageTable {
+    return this.#table;
+  }
+
+  /**
+   * Publishes what is pending; undefined: nothing is. After a failure the same call repeats exactly the same file until storage has given a
+   * definite answer. Errors: those of storage, LOCAL_*; INTEGRITY_CHAIN when the frames cannot be published and a repair is needed.
+   */
+  async publishPending(
+    pending: PendingFrames,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<PublishedFile | undefined> {
+    const runs = pending.seal();
+    const [first] = runs;
+    const last = runs.at(-1);
+    if (first === undefined || last === undefined) return undefined;
+    const { keys, nodeId, folder } = this.#options;
+    const [minTxid, maxTxid] = [first.txidBefore + 1n, last.txidBefore + last.commits];
+    if (minTxid !== this.#published.txid + 1n) {
+      throw new WalrustError(
+        "INTEGRITY_CHAIN",
+        `captured TXID ${minTxid} does not follow the published ${this.#published.txid}`,
+      );
+    }
+    const changes = new TableChanges(join(folder.scratch, "changes"));
+    try {
+      const stored = await this.#store(keys.ltx(minTxid, maxTxid), pending.bytes, options, (io) =>
+        encodeRuns({ ...io, runs, base: this.#published, table: this.#table, changes, nodeId }),
+      );
+      if (stored === undefined) throw new Error("a publication always makes a file");
+      this.#advance(stored.next, changes);
+      pending.settle();
+      return this.#announce(stored, minTxid);
+    } finally {
+      changes.discard();
+    }
+  }
+
+  /** Publishes the difference between a pinned database and what storage has. Undefined: there is none; the state is then at the pin all the same. */
+  async publishRepair(
+    database: PinnedDatabase,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<PublishedFile | undefined> {
+    const { keys, nodeId, folder, clock } = this.#options;
+    const base = this.#published;
+    const txid = base.txid + 1n;
+    const timestampMs = Math.max(base.timestampMs, clock.now());
+    const changes = new TableChanges(join(folder.scratch, "changes"));
+    try {
+      const size = database.commitPages * database.pageSizeBytes;
+      const stored = await this.#store(keys.ltx(txid, txid), size, options, (io) =>
+        encodeRepair({
+          ...io,
+          ...options,
+          database,
+          txid,
+          timestampMs,
+          nodeId,
+          base,
+          table: this.#table,
+          changes,
+        }),
+      );
+      if (stored === undefined) {
+        this.#published = { ...base, log: database.position };
+        return undefined;
+      }
+      this.#advance(stored.next, changes);
+      return this.#announce(stored, txid);
+    } finally {
+      changes.discard();
+    }
+  }
+
+  /**
+   * Publishes a snapshot that the chain of incrementals leads to as well: its checksum must be the chain's at that TXID.
+   * Errors: INTEGRITY_CHAIN when it is not; then nothing is published.
+   */
+  async publishSnapshot(
+    database: PinnedDatabase,
+    at: PublishedState,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<PublishedFile> {
+    const { keys, nodeId } = this.#options;
+    const { txid, timestampMs } = at;
+    const stored = await this.#store(
+      keys.ltx(1n, txid),
+      database.commitPages * database.pageSizeBytes,
+      options,
+      async (io) => {
+        const whole = await encodeSnapshot({ ...io, ...options, database, txid, timestampMs, nodeId });
+        if (whole.next.postApply === at.postApply) return whole;
+        throw new WalrustError(
+          "INTEGRITY_CHAIN",
+          `the database at TXID ${txid} is not what its published files lead to`,
+          {
+            hint: "walrust begins a new chain with a snapshot; run `walrust verify` on the older files.",
+          },
+        );
+      },
+    );
+    if (stored === undefined) throw new Error("a snapshot always makes a file");
+    return this.#announce(stored, 1n);
+  }
+
+  /** Publishes the first snapshot of a chain, at `txid`, and fills `table`; the publisher of the chain then begins at the state returned. */
+  static async publishFirst(
+    options: PublisherOptions,
+    table: PageTable,
+    database: PinnedDatabase,
+    at: { readonly txid: Txid; readonly timestampMs: number; readonly signal?: AbortSignal },
+  ): Promise<{ readonly publisher: Publisher; readonly file: PublishedFile }> {
+    const { txid, timestampMs } = at;
+    const empty: PublishedState = { txid: 0n, postApply: 0n, commitPages: 0, timestampMs, log: undefined };
+    const publisher = new Publisher(options, table, empty);
+    const size = database.commitPages * database.pageSizeBytes;
+    const stored = await publisher.#store(options.keys.ltx(1n, txid), size, at, (io) =>
+      encodeSnapshot({
+        ...io,
+        database,
+        txid,
+        timestampMs,
+        nodeId: options.nodeId,
+        table,
+        ...(at.signal && { signal: at.signal }),
+      }),
+    );
+    if (stored === undefined) throw new Error("a snapshot always makes a file");
+    publisher.#published = stored.next;
+    return { publisher, file: publisher.#announce(stored, 1n) };
+  }
+
+  #advance(next: PublishedState, changes: TableChanges): void {
+    changes.forEach((pgno, checksum) => {
+      this.#table.write(pgno, 1, checksum);
+    });
+    this.#table.truncate(next.commitPages);
+    this.#published = next;
+  }
+
+  #announce({ encoded, next }: Stored, minTxid: Txid): PublishedFile {
+    const { keys, manifest, clock } = this.#options;
+    const header = decodeHeader(encoded.header);
+    manifest.add({
+      minTxid,
+      maxTxid: next.txid,
+      sizeBytes: encoded.sizeBytes,
+      createdAtMs: clock.now(),
+      timestampMs: header.timestampMs,
+      bodyChecksum: encoded.bodyChecksum,
+      sha256: encoded.bodySha256,
+      preApply: header.preApply,
+      postApply: next.postApply,
+    });
+    return {
+      key: keys.ltx(minTxid, next.txid),
+      minTxid,
+      maxTxid: next.txid,
+      pages: encoded.pageCount,
+      sizeBytes: encoded.sizeBytes,
+    };
+  }
+
+  /** Encodes into an upload and completes it. Undefined: `encode` found nothing to store. */
+  #store<T extends Stored>(
+    key: string,
+    expectedSizeBytes: number,
+    options: { readonly signal?: AbortSignal },
+    encode: (io: EncodeIo) => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    const { storage, cores, limit, folder } = this.#options;
+    return limit(async () => {
+      const lease = await cores.acquire(options);
+      const spill = new ScratchFile(join(folder.scratch, `index-${key.slice(key.lastIndexOf("/") + 1)}`));
+      const upload = storage.upload(key, {
+        condition: { kind: "absent" },
+        headSizeBytes: LTX_HEADER_SIZE,
+        expectedSizeBytes,
+        ...options,
+      });
+      try {
+        const result = await encode({ core: lease.core, upload, spill });
+        lease.release();
+        if (result === undefined) await upload.abort();
+        else await this.#complete(key, upload, result);
+        return result;
+      } catch (error) {
+        await upload.abort();
+        throw error;
+      } finally {
+        lease.release();
+        spill.discard();
+      }
+    });
+  }
+
+  /** An answer that got lost leaves our own file behind: the same states before and after, so it is adopted. */
+  async #complete(key: string, upload: Upload, { encoded, next }: Stored): Promise<void> {
+    try {
+      await upload.complete(encoded.header, { sha256: encoded.bodySha256 });
+    } catch (error) {
+      if (!isWalrustError(error, "STORAGE_CONFLICT")) throw error;
+      const { storage } = this.#options;
+      const there = await readFileEnds(storage, key);
+      if (
+        there.trailer.postApply === next.postApply &&
+        isSameStep(there.header, decodeHeader(encoded.header))
+      )
+        return;
+      throw new WalrustError("STORAGE_CONFLICT", `${key} exists in ${storage.url} and holds something else`, {
+        cause: error,
+        hint: "Another walrust writes to this place: give each database a prefix of its own, and each database one writer.",
+      });
+    }
+  }
+}
+
+function isSameStep(a: LtxHeader, b: LtxHeader): boolean {
+  return (
+    a.preApply === b.preApply && a.minTxid === b.minTxid && a.maxTxid === b.maxTxid && a.commit === b.commit
+  );
+}

@@ -1,0 +1,349 @@
+import type { Clock } from "../clock.ts";
+import { WalrustError } from "../errors.ts";
+import type { Txid } from "../ltx/format.ts";
+import { type Cursor, type PublishedState, writeCursor } from "../shadow/cursor.ts";
+import { PageTable } from "../shadow/page-table.ts";
+import { removeSegments } from "../shadow/segment.ts";
+import { type ExactPin, exactPin } from "../sqlite/exact-pin.ts";
+import {
+  type BarrierOptions,
+  type Drain,
+  type HandoverResult,
+  handover,
+  truncateLog,
+} from "../sqlite/handover.ts";
+import type { DatabaseLink } from "../sqlite/link.ts";
+import type { GapReason } from "../wal/continuity.ts";
+import { decodeWalHeader } from "../wal/header.ts";
+import { type LogPosition, startOf, WAL_HEADER_SIZE } from "../wal/position.ts";
+import type { Capture, Gap } from "./capture.ts";
+import { checksumDatabase } from "./encode-whole.ts";
+import type { ManifestWriter } from "./manifest-writer.ts";
+import { type PublishedFile, Publisher, type PublisherOptions } from "./publisher.ts";
+import type { NewestSnapshot } from "./remote-head.ts";
+import type { SnapshotReason } from "./resume.ts";
+import type { PinnedDatabase } from "./whole-database.ts";
+
+/** Why the frames between what is published and the database do not count. */
+export type RepairReason = GapReason | "pages-missing" | "shadow-full" | "chain-broken";
+
+/** What must be done before increments can be published again. */
+export type Duty =
+  | { readonly kind: "none" }
+  /** The frames between the published state and the log are not known: publish the pages that differ. */
+  | { readonly kind: "repair"; readonly reason: RepairReason }
+  /** Nothing local proves the remote head: go on if the database has its checksum, else a snapshot. */
+  | { readonly kind: "compare"; readonly head: PublishedState; readonly txid: Txid }
+  /** A new chain begins with a snapshot. */
+  | {
+      readonly kind: "snapshot";
+      readonly txid: Txid;
+      readonly reason: SnapshotReason;
+      readonly timestampMs: number;
+    };
+
+export interface ReplicaOptions extends PublisherOptions {
+  readonly link: DatabaseLink;
+  readonly capture: Capture;
+  readonly clock: Clock;
+  /** Of the cursor: which remote database and which file it speaks of. */
+  readonly identity: Omit<Cursor, "published">;
+  /** The TXID of the cursor on disk. */
+  readonly savedTxid: Txid | undefined;
+  readonly newestSnapshot: NewestSnapshot | undefined;
+}
+
+export type DutyOutcome =
+  | { readonly kind: "repaired"; readonly reason: RepairReason; readonly file: PublishedFile | undefined }
+  | { readonly kind: "adopted" }
+  | { readonly kind: "snapshot"; readonly reason: SnapshotReason | "unproved"; readonly file: PublishedFile };
+
+export type HandoverOutcome = Exclude<HandoverResult, { kind: "gap" }> | Gap;
+
+/** A moment at which a snapshot is taken, pinned until it is ended. */
+export interface SnapshotPoint {
+  readonly database: PinnedDatabase;
+  readonly txid: Txid;
+  end(): void;
+}
+
+/** A writer that never pauses leaves no moment without a lock; each try costs microseconds. */
+const PIN_TRIES = { tries: 3, barrierTries: 20 };
+const PIN_ROUNDS = 200;
+const PIN_PAUSE_MS = 5;
+
+/**
+ * One live database and its copy: what is captured, what is published, and the duties that a doubt leaves. Its owner calls one method at a time,
+ * but for `publishSnapshot`, which may run beside the others.
+ */
+export class Replica {
+  readonly capture: Capture;
+  readonly link: DatabaseLink;
+  readonly #options: ReplicaOptions;
+  /** When and at which TXID the newest snapshot in storage was taken, as of the opening. */
+  readonly newestSnapshot: NewestSnapshot | undefined;
+  #publisher: Publisher | undefined;
+  #duty: Duty;
+  #cursorTxid: Txid | undefined;
+
+  constructor(options: ReplicaOptions, duty: Duty, publisher: Publisher | undefined) {
+    this.#options = options;
+    this.capture = options.capture;
+    this.link = options.link;
+    this.newestSnapshot = options.newestSnapshot;
+    this.#duty = duty;
+    this.#publisher = publisher;
+    this.#cursorTxid = options.savedTxid;
+  }
+
+  get duty(): Duty {
+    return this.#duty;
+  }
+
+  /** What storage has; undefined before the first snapshot. */
+  get published(): PublishedState | undefined {
+    return this.#publisher?.published;
+  }
+
+  get manifest(): ManifestWriter {
+    return this.#options.manifest;
+  }
+
+  /** Names what was published in the remote manifest. Errors: those of storage. */
+  async writeManifest(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (this.#publisher !== undefined) await this.manifest.write(this.#publisher.published, options);
+  }
+
+  /** The cursor on disk is older than what storage has. */
+  get cursorIsStale(): boolean {
+    return this.#publisher !== undefined && this.#publisher.published.txid !== this.#cursorTxid;
+  }
+
+  /** Publishes the next file of captured frames, if there is one. Errors: see Publisher.publishPending. */
+  async publish(options: { readonly signal?: AbortSignal } = {}): Promise<PublishedFile | undefined> {
+    return this.#publisher?.publishPending(this.capture.pending, options);
+  }
+
+  /**
+   * Does what `duty` says, under a pin that is let go again when it fails: while storage does not answer, the application's checkpoints are free.
+   * Errors: those of storage, LOCAL_*, DATABASE_*; the duty then stays.
+   */
+  async doDuty(options: { readonly signal?: AbortSignal } = {}): Promise<DutyOutcome> {
+    const duty = this.#duty;
+    if (duty.kind === "none") throw new Error("there is no duty to do");
+    // What is published now has all of it, and a segment that outlived it would be taken for its continuation after a crash.
+    this.capture.pending.drop();
+    removeSegments(this.#options.folder.segments);
+    try {
+      await this.#pinFirst(options.signal);
+      const pin = await this.#pinExactly(options.signal);
+      try {
+        const outcome = await this.#doUnderPin(duty, this.#pinned(pin), options);
+        this.#duty = { kind: "none" };
+        return outcome;
+      } finally {
+        pin.end();
+      }
+    } catch (error) {
+      this.#letGo();
+      throw error;
+    }
+  }
+
+  /**
+   * Moves the pin so that the log can begin anew (capture.md, "The handover"). Everything that storage lacks is durable in the shadow WAL before.
+   * Errors: LOCAL_*, DATABASE_*.
+   */
+  handover(
+    options: { readonly barrier?: BarrierOptions; readonly truncate?: boolean } = {},
+  ): HandoverOutcome {
+    let gap: Gap | undefined;
+    const drain: Drain = () => {
+      try {
+        const outcome = this.capture.drain();
+        if (outcome.kind === "gap") gap ??= outcome;
+        else this.capture.pinned();
+      } catch (error) {
+        this.capture.unsecured();
+        throw error;
+      }
+      return this.capture.state.log;
+    };
+    if (!this.capture.secured) drain();
+    if (gap !== undefined) return gap;
+    const barrier = options.barrier === undefined ? {} : { barrier: options.barrier };
+    const result = (options.truncate ? truncateLog : handover)(this.link, drain, barrier);
+    if (gap !== undefined) return gap;
+    if (result.kind !== "gap") return result;
+    return { kind: "gap", reason: result.reason === "astray" ? "log-rewritten" : "log-unreadable" };
+  }
+
+  /** Pins the database at a commit that no publication reaches over. Errors: DATABASE_*. */
+  async pinForSnapshot(options: { readonly signal?: AbortSignal } = {}): Promise<SnapshotPoint> {
+    const pin = await this.#pinExactly(options.signal);
+    this.capture.pending.cut();
+    return { database: this.#pinned(pin), txid: this.capture.state.txid, end: () => pin.end() };
+  }
+
+  /**
+   * Publishes the snapshot of a point that increments have reached; may run beside everything else.
+   * Errors: those of storage; INTEGRITY_CHAIN when the chain does not lead to what the database is.
+   */
+  publishSnapshot(
+    point: SnapshotPoint,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<PublishedFile> {
+    const chain = this.#chain();
+    if (chain.published.txid !== point.txid)
+      throw new Error("increments have not reached the point of the snapshot");
+    return chain.publishSnapshot(point.database, chain.published, options);
+  }
+
+  async saveCursor(): Promise<void> {
+    if (this.#publisher === undefined || !this.cursorIsStale) return;
+    const { published, table } = this.#publisher;
+    await table.sync();
+    await writeCursor(this.#options.folder.cursor, { ...this.#options.identity, published });
+    this.#cursorTxid = published.txid;
+  }
+
+  /** Ends connections and descriptors. What is pending must be secured before, since the last close deletes the log. */
+  close(): void {
+    this.capture.pending.close();
+    this.link.close();
+    this.#publisher?.table.close();
+  }
+
+  async #doUnderPin(
+    duty: Exclude<Duty, { kind: "none" }>,
+    database: PinnedDatabase,
+    options: { readonly signal?: AbortSignal },
+  ): Promise<DutyOutcome> {
+    if (duty.kind === "snapshot")
+      return this.#publishFirst(database, duty.txid, duty.timestampMs, duty.reason, options);
+    if (duty.kind === "compare") return this.#compare(database, duty, options);
+    const publisher = this.#chain();
+    const { txid } = publisher.published;
+    this.#restartAt(database, txid + 1n);
+    const file = await publisher.publishRepair(database, options);
+    if (file === undefined) this.capture.renumber(txid);
+    return { kind: "repaired", reason: duty.reason, file };
+  }
+
+  async #compare(
+    database: PinnedDatabase,
+    duty: Extract<Duty, { kind: "compare" }>,
+    options: { readonly signal?: AbortSignal },
+  ): Promise<DutyOutcome> {
+    const { cores, folder } = this.#options;
+    const { head } = duty;
+    const table = PageTable.create(folder.pageTable, database.pageSizeBytes);
+    const lease = await cores.acquire(options);
+    const checksum = await checksumDatabase({ core: lease.core, database, table, ...options }).finally(() =>
+      lease.release(),
+    );
+    if (checksum !== head.postApply || database.commitPages !== head.commitPages) {
+      table.close();
+      return this.#publishFirst(database, duty.txid, head.timestampMs, "unproved", options);
+    }
+    this.#restartAt(database, head.txid);
+    this.#publisher = new Publisher(this.#options, table, { ...head, log: database.position });
+    return { kind: "adopted" };
+  }
+
+  async #publishFirst(
+    database: PinnedDatabase,
+    txid: Txid,
+    notBeforeMs: number,
+    reason: SnapshotReason | "unproved",
+    options: { readonly signal?: AbortSignal },
+  ): Promise<DutyOutcome> {
+    const { folder, clock } = this.#options;
+    this.#publisher?.table.close();
+    this.#publisher = undefined;
+    const table = PageTable.create(folder.pageTable, database.pageSizeBytes);
+    this.#restartAt(database, txid);
+    try {
+      const timestampMs = Math.max(notBeforeMs, clock.now());
+      const { publisher, file } = await Publisher.publishFirst(this.#options, table, database, {
+        txid,
+        timestampMs,
+        ...options,
+      });
+      this.#publisher = publisher;
+      return { kind: "snapshot", reason, file };
+    } catch (error) {
+      table.close();
+      throw error;
+    }
+  }
+
+  #chain(): Publisher {
+    if (this.#publisher === undefined) throw new Error("there is no chain before its first snapshot");
+    return this.#publisher;
+  }
+
+  /** Everything up to the pin is part of what is about to be published. */
+  #restartAt(database: PinnedDatabase, txid: Txid): void {
+    this.capture.restartAt({ txid, commitPages: database.commitPages, log: this.capture.state.log });
+  }
+
+  /** A pin before anything is known: what a duty publishes is read at its own pin, and capture begins there. */
+  async #pinFirst(signal: AbortSignal | undefined): Promise<void> {
+    const { clock } = this.#options;
+    for (let tries = 0; !this.link.pinned && !this.link.pin(); tries += 1) {
+      if (tries === PIN_ROUNDS) throw this.#cannotPin();
+      await clock.sleep(PIN_PAUSE_MS, signal === undefined ? {} : { signal });
+    }
+    this.capture.pinned();
+    this.capture.restartAt({ txid: 0n, commitPages: 0, log: this.#startOfLog() });
+  }
+
+  #letGo(): void {
+    this.capture.unpinned();
+    if (this.link.pinned) this.link.unpin();
+  }
+
+  /** Captures without copying: what a snapshot or a repair contains need not be in the shadow WAL. */
+  async #pinExactly(signal: AbortSignal | undefined): Promise<ExactPin> {
+    for (let round = 0; round < PIN_ROUNDS; round += 1) {
+      await this.capture.capture();
+      const result = exactPin(this.link, () => this.#captureNow(), PIN_TRIES);
+      if (result.kind === "pinned") return result.pin;
+      await this.#options.clock.sleep(PIN_PAUSE_MS, signal === undefined ? {} : { signal });
+    }
+    throw this.#cannotPin();
+  }
+
+  #cannotPin(): WalrustError {
+    return new WalrustError(
+      "DATABASE_LOCKED",
+      `${this.link.facts.paths.database}: SQLite stayed busy, no read transaction could begin`,
+      {
+        hint: "walrust tries again by itself.",
+      },
+    );
+  }
+
+  #captureNow(): LogPosition | undefined {
+    this.capture.captureNow();
+    return this.capture.state.log;
+  }
+
+  #pinned(pin: ExactPin): PinnedDatabase {
+    const { link } = this.#options;
+    return {
+      link,
+      pageSizeBytes: link.facts.pageSizeBytes,
+      commitPages: pin.commitPages,
+      position: pin.position,
+    };
+  }
+
+  /** Where a capture that knows nothing begins: nothing before it will be published as frames. */
+  #startOfLog(): LogPosition | undefined {
+    const bytes = new Uint8Array(WAL_HEADER_SIZE);
+    const header = this.link.readWal(bytes, 0) === WAL_HEADER_SIZE ? decodeWalHeader(bytes) : undefined;
+    return header && startOf(header);
+  }
+}

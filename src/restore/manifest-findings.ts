@@ -1,0 +1,71 @@
+import { formatChecksum } from "../ltx/checksum.ts";
+import { databaseKeys } from "../storage/keys.ts";
+import type { ManifestFile } from "../storage/manifest.ts";
+import type { Catalog, StoredManifest } from "./catalog.ts";
+import { leftoversOf } from "./chain-findings.ts";
+import { type CheckedFile, isSound, type SoundFile } from "./checked-file.ts";
+import type { FindingDraft } from "./findings.ts";
+
+/** Where the manifest says otherwise than the sound objects. Objects that are newer than the manifest are no finding. */
+export function manifestDrafts(catalog: Catalog, checked: readonly CheckedFile[]): FindingDraft[] {
+  const { name, manifest } = catalog;
+  if (manifest === undefined) return [];
+  const keys = databaseKeys(name);
+  const named = new Map(manifest.files.map((entry) => [keys.ltx(entry.minTxid, entry.maxTxid), entry]));
+  const leftovers = new Set(leftoversOf(catalog));
+  const drafts = checked.filter(isSound).flatMap((one) => {
+    const { key, maxTxid } = one.file;
+    const entry = named.get(key);
+    if (entry) return differencesOf(one, entry);
+    return maxTxid > manifest.currentTxid || leftovers.has(key)
+      ? []
+      : [finding(key, "the manifest does not name it")];
+  });
+  return [...drafts, ...wholeDrafts(keys.manifest(), name, manifest, checked.filter(isSound))];
+}
+
+function differencesOf({ file, decoded }: SoundFile, entry: ManifestFile): FindingDraft[] {
+  const { header, trailer, sizeBytes, bodySha256 } = decoded;
+  const pairs: ReadonlyArray<readonly [what: string, manifest: unknown, object: unknown]> = [
+    ["size", entry.sizeBytes, sizeBytes],
+    ["timestamp", entry.timestampMs, header.timestampMs],
+    ["checksum", formatChecksum(entry.bodyChecksum), formatChecksum(header.bodyChecksum)],
+    ["sha256", entry.sha256, bodySha256],
+    ["pre_apply", formatChecksum(entry.preApply), formatChecksum(header.preApply)],
+    ["post_apply", formatChecksum(entry.postApply), formatChecksum(trailer.postApply)],
+  ];
+  const differing = pairs.filter(([, manifest, object]) => manifest !== object);
+  if (differing.length === 0) return [];
+  const list = differing.map(([what, manifest, object]) => `${what} ${manifest}, not ${object}`).join("; ");
+  return [finding(file.key, `the manifest says of it: ${list}`)];
+}
+
+/** What the manifest says of the database as a whole. */
+function wholeDrafts(
+  key: string,
+  name: string,
+  manifest: StoredManifest,
+  sound: readonly SoundFile[],
+): FindingDraft[] {
+  const newest = sound.filter(({ file }) => file.maxTxid === manifest.currentTxid);
+  const drafts: FindingDraft[] = [];
+  if (manifest.name !== name) drafts.push(finding(key, `it is the manifest of "${manifest.name}"`));
+  const [{ decoded } = {}] = newest;
+  if (decoded === undefined) return drafts;
+  if (manifest.pageSizeBytes !== decoded.header.pageSizeBytes) {
+    drafts.push(finding(key, `page_size ${manifest.pageSizeBytes}, not ${decoded.header.pageSizeBytes}`));
+  }
+  if (newest.every(({ decoded: { trailer } }) => trailer.postApply !== manifest.lastChecksum)) {
+    drafts.push(
+      finding(
+        key,
+        `last_checksum ${formatChecksum(manifest.lastChecksum)} is that of no file at TXID ${manifest.currentTxid}`,
+      ),
+    );
+  }
+  return drafts;
+}
+
+function finding(object: string, message: string): FindingDraft {
+  return { kind: "manifest", code: "INTEGRITY_CHAIN", object, message };
+}

@@ -1,0 +1,59 @@
+import { isWalrustError, WalrustError } from "../errors.ts";
+import type { CallOptions, Storage } from "../storage/storage.ts";
+import { type Catalog, readCatalog, withHeaders } from "./catalog.ts";
+import { headersNeeded, planRestore, type RestorePlan, type RestoreTarget } from "./plan.ts";
+
+export interface PreparedRestore {
+  readonly catalog: Catalog;
+  readonly plan: RestorePlan;
+}
+
+const MAX_TRIES = 3;
+
+/**
+ * Plans a restore from what storage holds now. A list is not made at one moment: what a prune or a merge moved meanwhile may look lost, so
+ * what is missing is looked for once more before it is believed.
+ * Errors: those of planRestore and readCatalog.
+ */
+export async function prepareRestore(
+  storage: Storage,
+  name: string,
+  target: RestoreTarget,
+  options: CallOptions = {},
+): Promise<PreparedRestore> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await prepareOnce(storage, name, target, options);
+    } catch (error) {
+      if (tries === MAX_TRIES || !isWalrustError(error, "INTEGRITY_MISSING", "STORAGE_NOT_FOUND"))
+        throw error;
+    }
+  }
+}
+
+async function prepareOnce(
+  storage: Storage,
+  name: string,
+  target: RestoreTarget,
+  options: CallOptions,
+): Promise<PreparedRestore> {
+  let catalog = await readCatalog(storage, name, options);
+  // Twice at most: the times first, then which of the files behind the chosen point are repairs.
+  for (;;) {
+    const unread = headersNeeded(catalog, target);
+    if (unread.length === 0) return { catalog, plan: planRestore(catalog, target) };
+    catalog = await withHeaders(storage, catalog, unread, options);
+  }
+}
+
+/** What was listed a moment ago is not there, and that time after time. */
+export function vanished(name: string, cause: WalrustError): WalrustError {
+  return new WalrustError(
+    "INTEGRITY_MISSING",
+    `objects of "${name}" disappear while it is restored: ${cause.message}`,
+    {
+      cause,
+      hint: "Something deletes them; try again when it is done.",
+    },
+  );
+}

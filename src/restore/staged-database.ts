@@ -1,0 +1,141 @@
+import { closeSync, fsync, ftruncateSync, openSync, rmSync } from "node:fs";
+import { promisify } from "node:util";
+import { WalrustError } from "../errors.ts";
+import type { DecodedLtx, PageBatch } from "../ltx/decoder.ts";
+import { type Checksum, hasChecksums, isSnapshot, type LtxHeader, lockPage } from "../ltx/format.ts";
+import { writeFully } from "../shadow/durable-file.ts";
+import { localError } from "../shadow/local-error.ts";
+import { PageChecksums } from "./page-checksums.ts";
+
+const fsyncFile = promisify(fsync);
+
+/**
+ * A database under construction in a temporary file: LTX files are applied to it one after the other, and after each one its checksum is
+ * proved. What it holds in between is of no use to anybody, so a failure discards all of it.
+ */
+export class StagedDatabase {
+  readonly path: string;
+  readonly #checksumsPath: string;
+  readonly #fd: number;
+  #checksums: PageChecksums | undefined;
+  #closed = false;
+  #pageSizeBytes = 0;
+  #pages = 0;
+
+  /** Errors: LOCAL_IO, LOCAL_DISK_FULL. */
+  constructor(path: string) {
+    this.path = path;
+    this.#checksumsPath = `${path}-pages`;
+    try {
+      this.#fd = openSync(path, "wx+", 0o600);
+    } catch (error) {
+      throw localError(error, "create", path);
+    }
+  }
+
+  get pageSizeBytes(): number {
+    return this.#pageSizeBytes;
+  }
+
+  get sizeBytes(): number {
+    return this.#pages * this.#pageSizeBytes;
+  }
+
+  get checksum(): Checksum | undefined {
+    return this.#checksums?.databaseChecksum;
+  }
+
+  /** Before the pages of a file: it must continue what is here. Errors: INTEGRITY_CHAIN. */
+  begin(header: LtxHeader, objectName: string): void {
+    if (this.#checksums === undefined) {
+      if (!isSnapshot(header))
+        throw broken(objectName, "it is no snapshot, and nothing was restored before it");
+      this.#pageSizeBytes = header.pageSizeBytes;
+      this.#checksums = new PageChecksums(this.#checksumsPath, header.pageSizeBytes);
+      return;
+    }
+    if (isSnapshot(header))
+      throw broken(objectName, "it is a snapshot, and something was restored before it");
+    if (header.pageSizeBytes !== this.#pageSizeBytes) {
+      throw broken(
+        objectName,
+        `its pages have ${header.pageSizeBytes} bytes, those before it ${this.#pageSizeBytes}`,
+      );
+    }
+    if (hasChecksums(header) && header.preApply !== this.#checksums.databaseChecksum) {
+      throw broken(objectName, "its pre-apply checksum is not that of the database so far");
+    }
+  }
+
+  /** Errors: LOCAL_IO, LOCAL_DISK_FULL. */
+  apply({ count, pgnos, pages, checksums }: PageBatch): void {
+    const size = this.#pageSizeBytes;
+    for (let row = 0; row < count; ) {
+      const first = pgnos[row] ?? 0;
+      let end = row + 1;
+      while (end < count && pgnos[end] === first + end - row) end++;
+      try {
+        writeFully(this.#fd, pages.subarray(row * size, end * size), (first - 1) * size);
+      } catch (error) {
+        throw localError(error, "write", this.path);
+      }
+      this.#checksums?.set(first, end - row, checksums.subarray(row * 8, end * 8));
+      row = end;
+    }
+  }
+
+  /** After the pages of a file: cuts or extends the database to its size and proves it. Errors: INTEGRITY_CHAIN, LOCAL_*. */
+  end({ header, trailer }: DecodedLtx, objectName: string): void {
+    const checksums = this.#checksums;
+    if (checksums === undefined) throw new WalrustError("INTERNAL", "a file ended that did not begin");
+    const { commit } = header;
+    const absent = checksums.firstAbsent(this.#pages + 1, commit);
+    if (absent !== undefined) throw broken(objectName, `it makes the database larger without page ${absent}`);
+    this.#resize(commit, checksums);
+    if (hasChecksums(header) && trailer.postApply !== checksums.databaseChecksum) {
+      throw broken(objectName, "its post-apply checksum is not that of the database after it");
+    }
+  }
+
+  /** Errors: LOCAL_IO, LOCAL_DISK_FULL. */
+  async sync(): Promise<void> {
+    await fsyncFile(this.#fd).catch((error: unknown) => {
+      throw localError(error, "sync", this.path);
+    });
+  }
+
+  /** Closes everything and removes what only building needed; the file itself stays. Safe to call twice. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#checksums?.close();
+    rmSync(this.#checksumsPath, { force: true });
+    closeSync(this.#fd);
+  }
+
+  /** Leaves nothing behind. Safe to call at any time. */
+  discard(): void {
+    this.close();
+    for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(this.path + suffix, { force: true });
+  }
+
+  #resize(commit: number, checksums: PageChecksums): void {
+    const endsWithLockPage = commit === lockPage(this.#pageSizeBytes);
+    if (commit < this.#pages || endsWithLockPage) {
+      try {
+        ftruncateSync(this.#fd, commit * this.#pageSizeBytes);
+      } catch (error) {
+        throw localError(error, "resize", this.path);
+      }
+    }
+    if (commit < this.#pages) checksums.truncate(commit);
+    this.#pages = commit;
+  }
+}
+
+function broken(objectName: string, why: string): WalrustError {
+  return new WalrustError("INTEGRITY_CHAIN", `${objectName} does not follow the files before it: ${why}`, {
+    hint: "Run `walrust verify` to see which restore points are good.",
+    details: { object: objectName },
+  });
+}

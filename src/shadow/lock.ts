@@ -1,0 +1,110 @@
+import { WalrustError } from "../errors.ts";
+import { SqliteDatabase } from "../sqlite/driver.ts";
+import { localError } from "./local-error.ts";
+import { mayBeAlive, ownIdentity, type ProcessIdentity } from "./process-identity.ts";
+
+/** Who holds a database on this machine, and where it can be spoken to. */
+export interface LockOwner extends ProcessIdentity {
+  /** Path of the daemon's control socket; empty: it listens nowhere. */
+  readonly controlSocket: string;
+}
+
+/**
+ * Keeps a second walrust on this machine away from one database. The owner's identity is a row of a tiny SQLite file, read and replaced
+ * in one transaction: two that start at once cannot both take over what a crash left behind, and nothing stays open meanwhile.
+ */
+export class DatabaseLock {
+  readonly #path: string;
+  readonly #owner: LockOwner;
+
+  private constructor(path: string, owner: LockOwner) {
+    this.#path = path;
+    this.#owner = owner;
+  }
+
+  /** Errors: DATABASE_IN_USE naming the other's pid, LOCAL_IO, LOCAL_DISK_FULL. */
+  static acquire(path: string, databasePath: string, controlSocket = ""): DatabaseLock {
+    const owner: LockOwner = { ...ownIdentity(), controlSocket };
+    withOwnerRow(path, (row) => {
+      const holder = row.read();
+      if (holder !== undefined && mayBeAlive(holder)) throw inUse(databasePath, holder);
+      row.write(owner);
+    });
+    return new DatabaseLock(path, owner);
+  }
+
+  /** Who holds it now, as far as can be told; undefined: nobody. */
+  static holder(path: string): LockOwner | undefined {
+    let holder: LockOwner | undefined;
+    withOwnerRow(path, (row) => {
+      holder = row.read();
+    });
+    return holder !== undefined && mayBeAlive(holder) ? holder : undefined;
+  }
+
+  release(): void {
+    withOwnerRow(this.#path, (row) => {
+      const holder = row.read();
+      if (holder !== undefined && isSameProcess(holder, this.#owner)) row.clear();
+    });
+  }
+}
+
+interface OwnerRow {
+  read(): LockOwner | undefined;
+  write(owner: LockOwner): void;
+  clear(): void;
+}
+
+/** How long another starter's transaction may take: a few file operations. */
+const BUSY_TIMEOUT_MS = 2000;
+
+function withOwnerRow(path: string, use: (row: OwnerRow) => void): void {
+  let file: SqliteDatabase | undefined;
+  try {
+    file = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS });
+    file.pragma("journal_mode = MEMORY");
+    file.pragma("synchronous = OFF"); // it need not outlive the machine
+    file.exec(
+      "BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS owner (host TEXT, pid INTEGER, started TEXT, controlSocket TEXT)",
+    );
+    use(ownerRow(file));
+    file.exec("COMMIT");
+  } catch (error) {
+    throw localError(
+      error,
+      "take the lock",
+      path,
+      "Make the folder writable, or name another place with --shadow-dir.",
+    );
+  } finally {
+    file?.close();
+  }
+}
+
+function ownerRow(file: SqliteDatabase): OwnerRow {
+  const clear = () => void file.prepare("DELETE FROM owner").run();
+  return {
+    read: () => file.prepare<[], LockOwner>("SELECT host, pid, started, controlSocket FROM owner").get(),
+    write(owner) {
+      clear();
+      file.prepare("INSERT INTO owner VALUES (@host, @pid, @started, @controlSocket)").run(owner);
+    },
+    clear,
+  };
+}
+
+function isSameProcess(a: ProcessIdentity, b: ProcessIdentity): boolean {
+  return a.host === b.host && a.pid === b.pid && a.started === b.started;
+}
+
+function inUse(databasePath: string, holder: LockOwner): WalrustError {
+  return new WalrustError(
+    "DATABASE_IN_USE",
+    `${databasePath} is already watched by walrust, process ${holder.pid} on ${holder.host}`,
+    {
+      hint: "Stop that process, or leave this database to it.",
+      details: { pid: holder.pid, host: holder.host },
+    },
+  );
+}

@@ -1,0 +1,37 @@
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+
+/** Names one process for good: a pid alone is used again, also by the first process of a restarted container. */
+export interface ProcessIdentity {
+  readonly host: string;
+  readonly pid: number;
+  /** When the process began, in clock ticks since boot (field 22 of /proc/PID/stat); empty where that is not known. */
+  readonly started: string;
+}
+
+export function ownIdentity(): ProcessIdentity {
+  return { host: hostname(), pid: process.pid, started: startOfProcess(process.pid) ?? "" };
+}
+
+/** False only when it is certain that the process has ended. A process of another host is taken for alive. */
+export function mayBeAlive(identity: ProcessIdentity): boolean {
+  if (identity.host !== hostname()) return true;
+  try {
+    process.kill(identity.pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+  }
+  const started = startOfProcess(identity.pid);
+  return started === undefined || identity.started === "" || started === identity.started;
+}
+
+function startOfProcess(pid: number): string | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch {
+    return undefined; // not Linux, or gone: the caller falls back on the pid
+  }
+  // the second field is the name in parentheses, and may itself contain anything
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+}

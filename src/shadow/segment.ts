@@ -1,0 +1,252 @@
+import { closeSync, fsync, fsyncSync, openSync, readdirSync, readSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { promisify } from "node:util";
+import { crc32 } from "node:zlib";
+import type { Txid } from "../ltx/format.ts";
+import { decodeWalHeader, type WalHeader } from "../wal/header.ts";
+import { type LogPosition, startOf, WAL_HEADER_SIZE } from "../wal/position.ts";
+import type { ReadAt } from "../wal/read-at.ts";
+import { fsyncFolder, writeFully } from "./durable-file.ts";
+import { localError } from "./local-error.ts";
+
+/**
+ * A segment of the shadow WAL: frames [from, to) of one generation of a log, verbatim, from behind one commit to behind another. Their own
+ * checksums make it self-verifying: the header holds what the chain starts from.
+ *
+ * Header, 88 bytes, big-endian:
+ *   0  magic            8   `WALRUSTS`
+ *   8  version          u32 1
+ *  12  (zero)           u32
+ *  16  TXID before the first frame  u64
+ *  24  header of the source log     32, verbatim
+ *  56  offset of the first frame in the source log  u64
+ *  64  running checksum there       2 x u32
+ *  72  captured at, Unix ms         u64
+ *  80  CRC-32 of the 80 bytes before  u32
+ *  84  (zero)           u32
+ */
+export interface SegmentHeader {
+  readonly txidBefore: Txid;
+  /** The source log's first 32 bytes. */
+  readonly logHeader: Uint8Array;
+  readonly from: LogPosition;
+  readonly capturedAtMs: number;
+}
+
+const fsyncOffThread = promisify(fsync);
+
+const MAGIC = "WALRUSTS";
+const VERSION = 1;
+export const SEGMENT_HEADER_SIZE = 88;
+const CHECKED_SIZE = 80;
+
+export function encodeSegmentHeader(header: SegmentHeader): Buffer {
+  const bytes = Buffer.alloc(SEGMENT_HEADER_SIZE);
+  bytes.write(MAGIC, 0, "latin1");
+  bytes.writeUInt32BE(VERSION, 8);
+  bytes.writeBigUInt64BE(header.txidBefore, 16);
+  bytes.set(header.logHeader.subarray(0, WAL_HEADER_SIZE), 24);
+  bytes.writeBigUInt64BE(BigInt(header.from.offset), 56);
+  bytes.writeUInt32BE(header.from.checksum1, 64);
+  bytes.writeUInt32BE(header.from.checksum2, 68);
+  bytes.writeBigUInt64BE(BigInt(header.capturedAtMs), 72);
+  bytes.writeUInt32BE(crc32(bytes.subarray(0, CHECKED_SIZE)), 80);
+  return bytes;
+}
+
+/** Undefined: not a segment, or not written whole. */
+export function decodeSegmentHeader(
+  bytes: Buffer,
+): (SegmentHeader & { readonly log: WalHeader }) | undefined {
+  if (bytes.length < SEGMENT_HEADER_SIZE || bytes.toString("latin1", 0, 8) !== MAGIC) return undefined;
+  if (bytes.readUInt32BE(8) !== VERSION) return undefined;
+  if (bytes.readUInt32BE(80) !== crc32(bytes.subarray(0, CHECKED_SIZE))) return undefined;
+  const logHeader = bytes.subarray(24, 24 + WAL_HEADER_SIZE);
+  const log = decodeWalHeader(logHeader);
+  if (log === undefined) return undefined;
+  return {
+    txidBefore: bytes.readBigUInt64BE(16),
+    logHeader,
+    log,
+    from: {
+      ...startOf(log),
+      offset: Number(bytes.readBigUInt64BE(56)),
+      checksum1: bytes.readUInt32BE(64),
+      checksum2: bytes.readUInt32BE(68),
+    },
+    capturedAtMs: Number(bytes.readBigUInt64BE(72)),
+  };
+}
+
+/** The header of the segment at `path`; undefined: it is none. Errors: LOCAL_IO. */
+export function readSegmentHeader(path: string): ReturnType<typeof decodeSegmentHeader> {
+  const bytes = Buffer.alloc(SEGMENT_HEADER_SIZE);
+  try {
+    const fd = openSync(path, "r");
+    try {
+      return decodeSegmentHeader(bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0)));
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw localError(error, "read", path);
+  }
+}
+
+/** Reads by offsets of the source log, so that nobody needs to know whether frames lie in the log or in a segment. */
+export class Segment {
+  readonly path: string;
+  readonly fromOffset: number;
+  readonly sizeBytes: number;
+  /** Opened by the first read: many segments may wait while storage is away. */
+  #fd: number | undefined;
+
+  constructor(path: string, fromOffset: number, sizeBytes: number) {
+    this.path = path;
+    this.fromOffset = fromOffset;
+    this.sizeBytes = sizeBytes;
+  }
+
+  /**
+   * Copies frames and makes them durable, at once: for the few frames that are left inside a barrier.
+   * @param toOffset end of the last frame, exclusive. Errors: LOCAL_DISK_FULL, LOCAL_IO; then nothing stays behind.
+   */
+  static write(folder: string, header: SegmentHeader, toOffset: number, readLog: ReadAt): Segment {
+    const draft = new SegmentDraft(folder, header, toOffset);
+    try {
+      for (const _ of draft.copy(readLog));
+      draft.sync();
+      return draft.publish();
+    } finally {
+      draft.close();
+    }
+  }
+
+  /** The same for any number of frames: lets others run between pieces, and waits for the disk off this thread. */
+  static async writeInSlices(
+    folder: string,
+    header: SegmentHeader,
+    toOffset: number,
+    readLog: ReadAt,
+  ): Promise<Segment> {
+    const draft = new SegmentDraft(folder, header, toOffset);
+    try {
+      for (const _ of draft.copy(readLog)) await setImmediate();
+      await draft.syncOffThread();
+      return draft.publish();
+    } finally {
+      draft.close();
+    }
+  }
+
+  readAt(into: Uint8Array, logOffset: number): number {
+    this.#fd ??= openSync(this.path, "r");
+    return readSync(this.#fd, into, 0, into.length, SEGMENT_HEADER_SIZE + logOffset - this.fromOffset);
+  }
+
+  /** A later read opens it again. */
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  /** After everything in it was published. */
+  discard(): void {
+    this.close();
+    rmSync(this.path, { force: true });
+  }
+}
+
+/** In the order of their TXIDs; unfinished ones too. Errors: LOCAL_IO. */
+export function segmentPaths(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+      .sort()
+      .map((name) => join(folder, name));
+  } catch (error) {
+    throw localError(error, "read", folder);
+  }
+}
+
+export function removeSegments(folder: string): void {
+  for (const path of segmentPaths(folder)) rmSync(path, { force: true });
+}
+
+function segmentName(txidBefore: Txid): string {
+  return `${txidBefore.toString().padStart(20, "0")}.frames`;
+}
+
+/** Bytes moved per step. */
+const COPY_PIECE_BYTES = 1 << 20;
+
+/** A segment under a temporary name; deleted by `close` unless it was published. */
+class SegmentDraft {
+  readonly #folder: string;
+  readonly #path: string;
+  readonly #header: SegmentHeader;
+  readonly #toOffset: number;
+  readonly #fd: number;
+  #published = false;
+
+  constructor(folder: string, header: SegmentHeader, toOffset: number) {
+    this.#folder = folder;
+    this.#path = join(folder, segmentName(header.txidBefore));
+    this.#header = header;
+    this.#toOffset = toOffset;
+    this.#fd = this.#guard(() => openSync(this.#temporary, "w", 0o600));
+  }
+
+  get #temporary(): string {
+    return `${this.#path}.tmp`;
+  }
+
+  *copy(readLog: ReadAt): Generator<void> {
+    this.#guard(() => writeFully(this.#fd, encodeSegmentHeader(this.#header), 0));
+    const from = this.#header.from.offset;
+    const buffer = Buffer.allocUnsafe(Math.min(COPY_PIECE_BYTES, this.#toOffset - from));
+    for (let offset = from; offset < this.#toOffset; offset += buffer.length) {
+      const piece = buffer.subarray(0, this.#toOffset - offset);
+      this.#guard(() => {
+        const read = readLog(piece, offset);
+        if (read !== piece.length)
+          throw new Error(`the log ends at ${offset + read}, before ${this.#toOffset}`);
+        writeFully(this.#fd, piece, SEGMENT_HEADER_SIZE + offset - from);
+      });
+      yield;
+    }
+  }
+
+  sync(): void {
+    this.#guard(() => fsyncSync(this.#fd));
+  }
+
+  async syncOffThread(): Promise<void> {
+    await fsyncOffThread(this.#fd).catch((error) => {
+      throw localError(error, "write", this.#path);
+    });
+  }
+
+  publish(): Segment {
+    this.#guard(() => {
+      renameSync(this.#temporary, this.#path);
+      fsyncFolder(this.#folder);
+    });
+    this.#published = true;
+    const from = this.#header.from.offset;
+    return new Segment(this.#path, from, SEGMENT_HEADER_SIZE + this.#toOffset - from);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+    if (!this.#published) rmSync(this.#temporary, { force: true });
+  }
+
+  #guard<T>(operation: () => T): T {
+    try {
+      return operation();
+    } catch (error) {
+      throw localError(error, "write", this.#path);
+    }
+  }
+}

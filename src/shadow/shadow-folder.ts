@@ -1,0 +1,48 @@
+import { createHash } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { localError } from "./local-error.ts";
+
+/** Where the local state of one database lies. Everything in it is ours, and can be lost at the cost of a repair. */
+export interface ShadowFolder {
+  readonly path: string;
+  readonly lock: string;
+  readonly cursor: string;
+  readonly pageTable: string;
+  readonly segments: string;
+  /** Spilled page indexes and table changes of work under way; emptied at start. */
+  readonly scratch: string;
+}
+
+/** `.{file}-walrust/` beside the database, or a folder named after its whole path under `shadowDir`. */
+export function shadowFolder(databasePath: string, shadowDir?: string): ShadowFolder {
+  const file = basename(databasePath);
+  const path =
+    shadowDir === undefined
+      ? join(dirname(databasePath), `.${file}-walrust`)
+      : join(shadowDir, `${file}-${createHash("sha256").update(databasePath).digest("hex").slice(0, 16)}`);
+  return {
+    path,
+    lock: join(path, "lock.db"),
+    cursor: join(path, "cursor.json"),
+    pageTable: join(path, "page-table"),
+    segments: join(path, "segments"),
+    scratch: join(path, "scratch"),
+  };
+}
+
+/** Errors: LOCAL_IO, LOCAL_DISK_FULL. */
+export function createShadowFolder(folder: ShadowFolder): void {
+  for (const path of [folder.path, folder.segments, folder.scratch]) {
+    try {
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw localError(
+        error,
+        "create the folder",
+        path,
+        "Make the folder writable, or name another place with --shadow-dir.",
+      );
+    }
+  }
+}

@@ -1,0 +1,27 @@
+import { WalrustError } from "../errors.ts";
+
+/** The typed error for a system call that failed on a file of a database. */
+export function fileError(path: string, cause: unknown): WalrustError {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? "unknown error";
+  switch (code) {
+    case "ENOENT":
+    case "ENOTDIR":
+      return new WalrustError("DATABASE_NOT_FOUND", `${path}: there is no such database`, {
+        cause,
+        hint: "Check the path; a database that appears later is picked up by `walrust watch`.",
+      });
+    case "EACCES":
+    case "EPERM":
+      return new WalrustError("DATABASE_UNREADABLE", `${path}: permission denied`, {
+        cause,
+        hint: "Run walrust as a user who may read and write the database, its -wal, its -shm and their folder.",
+      });
+    case "EROFS":
+      return new WalrustError("DATABASE_UNREADABLE", `${path}: on a read-only file system`, {
+        cause,
+        hint: "Use --observe with --shadow-dir to watch a database that cannot be written.",
+      });
+    default:
+      return new WalrustError("DATABASE_UNREADABLE", `${path}: cannot be read (${code})`, { cause });
+  }
+}

@@ -1,0 +1,50 @@
+import { closeSync, fstatSync, openSync } from "node:fs";
+import type { ReadAt } from "../wal/read-at.ts";
+import { readFully } from "./descriptors.ts";
+import { fileError } from "./file-error.ts";
+
+/** The log, opened when it is first there. It carries no locks, so its descriptor may be closed and opened at any time. */
+export class WalFile {
+  readonly #path: string;
+  #fd: number | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Reads 0 bytes where there is no log. */
+  readonly read: ReadAt = (into, offset) => {
+    this.#fd ??= this.#openIfThere();
+    if (this.#fd === undefined) return 0;
+    try {
+      return readFully(this.#fd, into, offset);
+    } catch (error) {
+      throw fileError(this.#path, error);
+    }
+  };
+
+  /** Bytes, 0 without a log. Notices that it was deleted or made anew, which no pin of ours allows to SQLite. */
+  size(): number {
+    this.#fd ??= this.#openIfThere();
+    if (this.#fd === undefined) return 0;
+    const stat = fstatSync(this.#fd);
+    if (stat.nlink > 0) return stat.size;
+    this.close();
+    this.#fd = this.#openIfThere();
+    return this.#fd === undefined ? 0 : fstatSync(this.#fd).size;
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  #openIfThere(): number | undefined {
+    try {
+      return openSync(this.#path, "r");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw fileError(this.#path, error);
+    }
+  }
+}

@@ -1,0 +1,166 @@
+import type { LookupFunction } from "node:net";
+import type { Dispatcher } from "undici";
+import Pool from "undici/lib/dispatcher/pool.js";
+import { aborted } from "./abort.ts";
+import { HttpBody } from "./http-body.ts";
+import { httpError } from "./http-error.ts";
+
+/** Three SYNs (at 0, 1 and 3 s) fit: after a network that swallowed everything comes back, one is on its way within 2 s. */
+const CONNECT_TIMEOUT_MS = 4_000;
+/** To the first byte of an answer, beyond the time that the body may take to send. */
+const ANSWER_TIMEOUT_MS = 30_000;
+/** The slowest line that a body is given time for. */
+const SLOWEST_BYTES_PER_MS = 32;
+/** Between two pieces of an answer. */
+const BODY_IDLE_TIMEOUT_MS = 30_000;
+/** Below the 20 s after which the strictest known providers close an idle connection. */
+const KEEP_ALIVE_MS = 15_000;
+
+export interface HttpRequest {
+  readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
+  /** With the query, escaped. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Must be read to its end, collected, or abandoned: until then it holds a connection. */
+  readonly body: HttpBody;
+}
+
+export interface HttpPoolOptions {
+  readonly connections: number;
+  /** Certificates in PEM that replace the built-in ones. */
+  readonly ca?: string | undefined;
+  /** How host names become addresses; the system's way unless given. */
+  readonly lookup?: LookupFunction | undefined;
+  readonly answerTimeoutMs?: number;
+  readonly bodyIdleTimeoutMs?: number;
+}
+
+/** One origin's keep-alive connections. Imported deep from undici: its main module costs 15 MB more. */
+export class HttpPool {
+  readonly #pool: Dispatcher;
+  readonly #answerTimeoutMs: number;
+
+  constructor(origin: string, options: HttpPoolOptions) {
+    const { connections, ca, lookup } = options;
+    this.#answerTimeoutMs = options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS;
+    this.#pool = new Pool(origin, {
+      connections,
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      bodyTimeout: options.bodyIdleTimeoutMs ?? BODY_IDLE_TIMEOUT_MS,
+      connect: {
+        timeout: CONNECT_TIMEOUT_MS,
+        ...(ca === undefined ? {} : { ca }),
+        ...(lookup === undefined ? {} : { lookup }),
+      },
+    });
+  }
+
+  /** Resolves with the head of the answer, whatever its status. Errors: STORAGE_NETWORK, STORAGE_TIMEOUT, ABORTED. */
+  request(request: HttpRequest): Promise<HttpResponse> {
+    return new Promise((resolve, reject) => {
+      const exchange = new Exchange(request, resolve, reject);
+      if (exchange.isOver) return;
+      this.#pool.dispatch(
+        {
+          method: request.method,
+          path: request.path,
+          headers: request.headers as Record<string, string>,
+          body: request.body ?? null,
+          // Without it undici closes the connection after every HEAD.
+          reset: false,
+          headersTimeout:
+            this.#answerTimeoutMs + Math.ceil((request.body?.length ?? 0) / SLOWEST_BYTES_PER_MS),
+        },
+        exchange,
+      );
+    });
+  }
+
+  /** Breaks off whatever is under way. */
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}
+
+/** One request and its answer, as undici tells it. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #request: HttpRequest;
+  readonly #resolve: (response: HttpResponse) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #onAbort = () => this.#abort();
+  #controller: Dispatcher.DispatchController | undefined;
+  #body: HttpBody | undefined;
+  isOver = false;
+
+  constructor(
+    request: HttpRequest,
+    resolve: (response: HttpResponse) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#request = request;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    if (request.signal?.aborted) this.#abort();
+    else request.signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    // Given up while it waited for a connection.
+    if (this.isOver) controller.abort(new Error("aborted"));
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: HttpResponse["headers"],
+  ): void {
+    if (status < 200) return;
+    this.#body = new HttpBody(controller, (error) => this.#typed(error));
+    this.#resolve({ status, headers, body: this.#body });
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#body?.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#end();
+    this.#body?.end();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#fail(error);
+  }
+
+  #abort(): void {
+    this.#fail(new Error("aborted"));
+    this.#controller?.abort(new Error("aborted"));
+  }
+
+  #fail(error: Error): void {
+    if (this.isOver) return;
+    this.#end();
+    if (this.#body === undefined) this.#reject(this.#typed(error));
+    else this.#body.fail(error);
+  }
+
+  #typed(error: unknown): Error {
+    const { signal, method, path } = this.#request;
+    return signal?.aborted ? aborted(signal) : httpError(error, `${method} ${path.replace(/\?.*/, "")}`);
+  }
+
+  #end(): void {
+    this.isOver = true;
+    this.#request.signal?.removeEventListener("abort", this.#onAbort);
+  }
+}

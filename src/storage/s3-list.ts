@@ -1,0 +1,59 @@
+import { WalrustError } from "../errors.ts";
+import type { Provider } from "./provider.ts";
+import type { Persistence } from "./retry.ts";
+import type { S3Rare } from "./s3-rare.ts";
+import type { StoredObject } from "./storage.ts";
+
+export interface ListContext {
+  readonly rare: S3Rare;
+  readonly persistence: Persistence;
+  readonly provider: Provider;
+}
+
+/**
+ * All objects below root + prefix, with keys behind the root, in the order of their UTF-8 bytes. Where the provider does not
+ * keep that order, the whole list is put in order before the first object is given.
+ */
+export async function* listObjects(
+  context: ListContext,
+  root: string,
+  prefix: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<StoredObject> {
+  const { provider } = context;
+  const objects = pages(context, root, prefix, signal);
+  if (!provider.ordersKeys) {
+    const all: StoredObject[] = [];
+    for await (const object of objects) all.push(object);
+    yield* all.sort((a, b) => byUtf8(a.key, b.key));
+    return;
+  }
+  let previous: string | undefined;
+  for await (const object of objects) {
+    if (previous !== undefined && byUtf8(previous, object.key) >= 0) {
+      throw new WalrustError("STORAGE_REJECTED", `${provider.name} lists ${object.key} behind ${previous}: not in order`);
+    }
+    previous = object.key;
+    yield object;
+  }
+}
+
+async function* pages(
+  { rare, persistence }: ListContext,
+  root: string,
+  prefix: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<StoredObject> {
+  const sdk = await rare.sdk();
+  let token: string | undefined;
+  do {
+    const page = await persistence.run(() => sdk.list(root + prefix, token, signal), signal);
+    for (const { key, ...facts } of page.objects) yield { key: key.slice(root.length), ...facts };
+    token = page.next;
+  } while (token !== undefined);
+}
+
+/** Not the order of `<`, which goes by UTF-16 units. */
+function byUtf8(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

@@ -1,0 +1,136 @@
+import { isWalrustError, WalrustError } from "../errors.ts";
+import type { Provider } from "./provider.ts";
+import { isTransient, type Persistence } from "./retry.ts";
+import type { S3Requests } from "./s3-requests.ts";
+import type { PutCondition, PutOptions, PutResult } from "./storage.ts";
+
+export interface PutContext {
+  readonly requests: S3Requests;
+  readonly persistence: Persistence;
+  readonly provider: Provider;
+  /** Storage class and encryption. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * One PUT, tried again until it is settled. An attempt without a clear answer may have had its effect: when the next one
+ * meets a condition that fails, what is stored is compared, and adopted if it is this very body.
+ * @param key in the bucket, with its prefix
+ */
+export function putObject(
+  context: PutContext,
+  key: string,
+  body: Uint8Array,
+  { condition, sha256, timestampMs, signal }: PutOptions,
+): Promise<PutResult> {
+  const { requests, persistence, provider } = context;
+  const metadata = metadataHeaders({
+    ...(sha256 === undefined ? {} : { sha256 }),
+    ...(timestampMs === undefined ? {} : { "litestream-timestamp": rfc3339(timestampMs) }),
+  });
+  const headers = {
+    ...context.headers,
+    ...metadata,
+    ...(provider.conditionalPut ? conditionHeaders(condition) : {}),
+  };
+  let unclear = false;
+  return persistence.run(async () => {
+    try {
+      if (!provider.conditionalPut) await assertCondition(requests, key, condition, signal);
+      const response = await requests.sendAndDrain({ method: "PUT", key, headers, body, signal });
+      return { etag: etagIn(response.headers, key) };
+    } catch (error) {
+      const conflict = conflictOf(error, key, condition);
+      if (conflict !== undefined) {
+        const adopted = unclear ? await etagIfEqual(requests, key, body, signal) : undefined;
+        if (adopted !== undefined) return { etag: adopted };
+        throw conflict;
+      }
+      unclear ||= isTransient(error);
+      throw error;
+    }
+  }, signal);
+}
+
+/** Whether a condition failed: 412, or 404 for a match on an object that is gone. */
+function conflictOf(
+  error: unknown,
+  key: string,
+  condition: PutCondition | undefined,
+): WalrustError | undefined {
+  const gone = condition?.kind === "match" && isWalrustError(error, "STORAGE_NOT_FOUND");
+  if (!gone && !isWalrustError(error, "STORAGE_CONFLICT")) return undefined;
+  const reason = condition?.kind === "absent" ? "it exists" : "it was changed or deleted meanwhile";
+  return new WalrustError("STORAGE_CONFLICT", `${key} was not written: ${reason}`, { cause: error });
+}
+
+/** For providers without conditions. Two writers at the same moment both pass: `conditionalPut` says so. */
+export async function assertCondition(
+  requests: S3Requests,
+  key: string,
+  condition: PutCondition | undefined,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (condition === undefined) return;
+  const etag = await etagOf(requests, key, signal);
+  const holds = condition.kind === "absent" ? etag === undefined : etag === condition.etag;
+  if (!holds) throw new WalrustError("STORAGE_CONFLICT", `${key} is not as the condition says`);
+}
+
+/** Undefined: no such object. By a GET of one byte, since only a body says that it is the key which is missing. */
+async function etagOf(
+  requests: S3Requests,
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  try {
+    const response = await requests.sendAndDrain({
+      method: "GET",
+      key,
+      headers: { range: "bytes=0-0" },
+      signal,
+    });
+    return etagIn(response.headers, key);
+  } catch (error) {
+    if (isWalrustError(error, "STORAGE_NOT_FOUND")) return undefined;
+    throw error;
+  }
+}
+
+/** The etag of the object if it has exactly these bytes. */
+async function etagIfEqual(
+  requests: S3Requests,
+  key: string,
+  body: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  try {
+    const response = await requests.send({ method: "GET", key, signal });
+    const stored = await response.body.collect(body.length);
+    return Buffer.compare(stored, body) === 0 ? etagIn(response.headers, key) : undefined;
+  } catch (error) {
+    // Larger than ours, or deleted since: not what this call wrote.
+    if (isWalrustError(error, "STORAGE_REJECTED", "STORAGE_NOT_FOUND")) return undefined;
+    throw error;
+  }
+}
+
+function conditionHeaders(condition: PutCondition | undefined): Record<string, string> {
+  if (condition === undefined) return {};
+  return condition.kind === "absent" ? { "if-none-match": "*" } : { "if-match": condition.etag };
+}
+
+function metadataHeaders(metadata: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [`x-amz-meta-${name}`, value]));
+}
+
+export function etagIn(headers: Readonly<Record<string, unknown>>, key: string): string {
+  const etag = headers["etag"];
+  if (typeof etag === "string") return etag;
+  throw new WalrustError("STORAGE_REJECTED", `${key}: storage answered without an etag`);
+}
+
+/** RFC 3339 with nanoseconds, as Litestream writes it. */
+export function rfc3339(ms: number): string {
+  return new Date(ms).toISOString().replace("Z", "000000Z");
+}

@@ -1,0 +1,108 @@
+import type { WalHeader } from "./header.ts";
+import { framesBefore, type LogPosition } from "./position.ts";
+
+/**
+ * Was the log appended to, restarted under our eyes, or changed behind our back? One pure function answers, from facts alone;
+ * everything that is not proved is a gap.
+ *
+ * Why a pin proves a restart (wal.c of SQLite 3.53: walRestartLog, walCheckpoint, walTryBeginRead):
+ * - The log is restarted only when every frame is backfilled and no reader holds a mark > 0. So a pin at a mark > 0 forbids it.
+ * - A pin at mark 0 began when every frame was backfilled. The next writer may restart the log, overwriting only those frames. Then
+ *   nothing can be backfilled (that needs WAL_READ_LOCK(0) exclusively, and the pin shares it), so once the new generation holds
+ *   a commit it cannot be restarted in its turn.
+ * Hence: under one pin at most one generation with commits can follow the present one, and it can only overwrite frames that were in
+ * the log when the pin began. `secured` says that all of those are published or in the shadow WAL.
+ *
+ * The checkpoint sequence and salt-1 prove nothing beyond that: each connection counts the sequence for itself (Wal.nCkpt), and one
+ * that never restarted a log draws both salts at random, so after another connection's TRUNCATE neither continues the one before.
+ * They only tell generations apart.
+ */
+export interface ContinuityFacts {
+  /** Behind the last commit that was captured; undefined: there was no log, everything is in the main file. */
+  readonly cursor: LogPosition | undefined;
+  readonly pageSizeBytes: number;
+  /** What SQLite counts as committed; undefined: it cannot be read at this moment. Read before the header. */
+  readonly index: CommittedLog | undefined;
+  /** The log's header; undefined: missing, short, zeroed or invalid. */
+  readonly header: WalHeader | undefined;
+  /** A pin has been held without interruption since the cursor was last known to be right. */
+  readonly pinHeld: boolean;
+  /** Every commit that was in the log when the present pin began is published or in the shadow WAL. */
+  readonly secured: boolean;
+  /** The path still names the file that is open. */
+  readonly sameFile: boolean;
+}
+
+/** The part of the wal-index that says what is committed. */
+export interface CommittedLog {
+  /** 0: the log is empty, whatever its file holds. */
+  readonly frames: number;
+  readonly salt1: number;
+  readonly salt2: number;
+  /** Running checksum behind the last of them. */
+  readonly checksum1: number;
+  readonly checksum2: number;
+}
+
+export type GapReason =
+  | "file-replaced"
+  | "page-size-changed"
+  | "log-vanished"
+  /** Frames that we took for committed are not there: SQLite went on without them. */
+  | "log-rewritten"
+  /** Frames that SQLite counts as committed have no valid checksums. */
+  | "log-unreadable"
+  | "log-restarted-unwatched"
+  | "log-restarted-before-secured";
+
+export type Continuity =
+  | { readonly kind: "idle" }
+  | { readonly kind: "append" }
+  /** Capture goes on at the start of this header's log. */
+  | { readonly kind: "restarted"; readonly header: WalHeader }
+  | { readonly kind: "gap"; readonly reason: GapReason };
+
+const IDLE: Continuity = { kind: "idle" };
+
+export function decideContinuity(facts: ContinuityFacts): Continuity {
+  const { cursor, index, header } = facts;
+  if (!facts.sameFile) return gap("file-replaced");
+  if (index === undefined) return IDLE;
+  if (index.frames === 0) return withEmptyLog(facts, index);
+  // A writer is about to begin another generation, or just did: the next look sees it whole.
+  if (header === undefined || !isSameLog(header, index)) return IDLE;
+  if (header.pageSizeBytes !== facts.pageSizeBytes) return gap("page-size-changed");
+  if (cursor === undefined || !isSameLog(cursor, index)) return withOtherGeneration(facts, header);
+
+  const captured = framesBefore(cursor, facts.pageSizeBytes);
+  if (captured < index.frames) return { kind: "append" };
+  const same = cursor.checksum1 === index.checksum1 && cursor.checksum2 === index.checksum2;
+  return captured === index.frames && same ? IDLE : gap("log-rewritten");
+}
+
+/** TRUNCATE, the last close, and a restart whose first transaction is not committed leave an empty log behind. */
+function withEmptyLog(
+  { cursor, pageSizeBytes, pinHeld, secured }: ContinuityFacts,
+  index: CommittedLog,
+): Continuity {
+  if (cursor === undefined) return pinHeld ? IDLE : gap("log-vanished");
+  if (isSameLog(cursor, index))
+    return framesBefore(cursor, pageSizeBytes) === 0 ? IDLE : gap("log-rewritten");
+  return pinHeld && secured ? IDLE : gap("log-vanished");
+}
+
+function withOtherGeneration({ pinHeld, secured }: ContinuityFacts, header: WalHeader): Continuity {
+  if (!pinHeld) return gap("log-restarted-unwatched");
+  if (!secured) return gap("log-restarted-before-secured");
+  return { kind: "restarted", header };
+}
+
+type Salts = Pick<CommittedLog, "salt1" | "salt2">;
+
+function isSameLog(a: Salts, b: Salts): boolean {
+  return a.salt1 === b.salt1 && a.salt2 === b.salt2;
+}
+
+function gap(reason: GapReason): Continuity {
+  return { kind: "gap", reason };
+}

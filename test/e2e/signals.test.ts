@@ -1,0 +1,120 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { addNotes, contentOf, expectRestored, openApplication } from "../helpers/e2e/application.ts";
+import { s3Storage } from "../helpers/e2e/s3-storage.ts";
+import { headTxid, untilPublished } from "../helpers/e2e/storage-folder.ts";
+import { until } from "../helpers/e2e/until.ts";
+import { restored, runWalrust, scene, startWatch, syncOnce } from "../helpers/e2e/walrust.ts";
+
+/** A signal to a process that waits is handled at once. */
+const HEARD_MS = 300;
+
+/** So long that nothing is published between two commits unless the end asks for it. */
+const NEVER = "1h";
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  test(`${signal} publishes what is pending`, async () => {
+    const at = scene();
+    const app = openApplication(at.path("app.db"));
+    addNotes(app, 2);
+    const watch = startWatch(at, { databases: [at.path("app.db")], syncInterval: NEVER });
+    const head = await untilPublished(at, "app");
+    for (let commit = 0; commit < 20; commit++) addNotes(app, 1);
+    watch.child.kill(signal);
+    expect((await watch.child.exited).code).toBe(0);
+    expect(headTxid(at, "app")).toBe(head + 20n);
+    expectRestored(await restored(at, "app"), contentOf(app));
+  });
+}
+
+test("storage cannot be reached at SIGTERM: a non-zero exit that names the database, and nothing lost", async () => {
+  const at = scene();
+  const storage = await s3Storage();
+  const app = openApplication(at.path("app.db"));
+  addNotes(app, 2);
+  const options = { databases: [at.path("app.db")], ...storage };
+  const watch = startWatch(at, options);
+  await watch.untilEvent("snapshot");
+  await storage.server.outage(true);
+  addNotes(app, 3);
+  watch.child.kill("SIGTERM");
+  await until("the daemon ends", () => !watch.child.running(), { limitMs: 60_000 });
+  const exit = await watch.child.exited;
+  expect(exit.code, exit.stderr).not.toBe(0);
+  expect(exit.signal).toBe(null);
+  expect(exit.stderr).toContain("app");
+  await storage.server.outage(false);
+  await syncOnce(at, options);
+  const out = at.path("out.db");
+  const bucket = ["--bucket", storage.address, ...storage.args];
+  const restore = await runWalrust(at, ["restore", "app", "-o", out, ...bucket], { env: storage.env });
+  expect(restore.code, restore.stderr).toBe(0);
+  expectRestored(out, contentOf(app));
+}, 90_000);
+
+test("a second signal ends at once", async () => {
+  const at = scene();
+  const storage = await s3Storage();
+  const app = openApplication(at.path("app.db"));
+  addNotes(app, 2);
+  const watch = startWatch(at, { databases: [at.path("app.db")], ...storage });
+  await watch.untilEvent("snapshot");
+  storage.server.faults.add({ kind: "stall", when: "before" }, () => true, { times: 1000 });
+  const requests = storage.server.requests.length;
+  addNotes(app, 3);
+  await until("a request that stalls", () => storage.server.requests.length > requests);
+  watch.child.kill("SIGTERM");
+  const firstMs = performance.now();
+  await sleep(HEARD_MS);
+  expect(watch.child.running(), "it still tries to publish").toBe(true);
+  watch.child.kill("SIGTERM");
+  const exit = await watch.child.exited;
+  expect(performance.now() - firstMs).toBeLessThan(5000);
+  expect(exit.code).not.toBe(0);
+});
+
+test("--once publishes everything and ends", async () => {
+  const at = scene();
+  const app = openApplication(at.path("app.db"));
+  addNotes(app, 10);
+  await syncOnce(at, { databases: [at.path("app.db")] });
+  expectRestored(await restored(at, "app"), contentOf(app));
+  addNotes(app, 1);
+  await syncOnce(at, { databases: [at.path("app.db")] });
+  expectRestored(await restored(at, "app"), contentOf(app));
+});
+
+/** An application that commits its argument as its last act, then ends with 7. */
+const LAST_ACT = `
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("INSERT INTO notes (body) VALUES (?)", (sys.argv[2],))
+sys.exit(7)
+`;
+
+test("--exec runs the application, publishes its last commit, and gives its exit code", async () => {
+  const at = scene();
+  const app = openApplication(at.path("app.db"));
+  addNotes(app, 3);
+  writeFileSync(at.path("last-act.py"), LAST_ACT);
+  const command = `python3 ${at.path("last-act.py")} ${at.path("app.db")} goodbye`;
+  const watch = startWatch(at, { databases: [at.path("app.db")], args: ["--exec", command] });
+  const exit = await watch.child.exited;
+  expect(exit.code, exit.stderr).toBe(7);
+  expect(app.prepare("SELECT body FROM notes ORDER BY id DESC").pluck().get()).toBe("goodbye");
+  expectRestored(await restored(at, "app"), contentOf(app));
+});
+
+test("--exec: a signal goes to the application, and its end is ours", async () => {
+  const at = scene();
+  const app = openApplication(at.path("app.db"));
+  addNotes(app, 3);
+  const command = `trap 'exit 9' TERM; touch ${at.path("ready")}; while :; do sleep 0.05; done`;
+  const watch = startWatch(at, { databases: [at.path("app.db")], args: ["--exec", command] });
+  await until("the application runs", () => existsSync(at.path("ready")));
+  watch.child.kill("SIGTERM");
+  const exit = await watch.child.exited;
+  expect(exit.code, exit.stderr).toBe(9);
+  expectRestored(await restored(at, "app"), contentOf(app));
+});

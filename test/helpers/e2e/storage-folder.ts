@@ -1,0 +1,75 @@
+import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseFilename, type TxidRange } from "../../../src/ltx/filename.ts";
+import { parseManifest } from "../../../src/storage/manifest.ts";
+import { type UntilOptions, until } from "./until.ts";
+import type { Scene } from "./walrust.ts";
+
+export interface StoredLtx extends TxidRange {
+  readonly file: string;
+  readonly sizeBytes: number;
+}
+
+/** The LTX files of a database, by max TXID, a snapshot before an incremental that ends at the same. */
+export function ltxFiles(at: Scene, name: string): StoredLtx[] {
+  const folder = join(at.storage, name);
+  return namesIn(folder)
+    .flatMap((leaf): StoredLtx[] => {
+      const range = parseFilename(leaf);
+      const file = join(folder, leaf);
+      return range === undefined ? [] : [{ ...range, file, sizeBytes: lstatSync(file).size }];
+    })
+    .sort((a, b) => Number(a.maxTxid - b.maxTxid) || Number(a.minTxid - b.minTxid));
+}
+
+export function headTxid(at: Scene, name: string): bigint {
+  return ltxFiles(at, name).at(-1)?.maxTxid ?? 0n;
+}
+
+/** Waits until the database has a file that ends above `txid`, and returns the new head. */
+export function untilPublished(
+  at: Scene,
+  name: string,
+  txid = 0n,
+  options: UntilOptions = {},
+): Promise<bigint> {
+  return until(
+    `${name} published above ${txid}`,
+    () => {
+      const head = headTxid(at, name);
+      return head > txid && head;
+    },
+    options,
+  );
+}
+
+/** The TXID up to which the manifest tells of the database; 0 without a manifest. */
+export function indexedTxid(at: Scene, name: string): bigint {
+  const path = join(at.storage, name, "manifest.json");
+  if (!existsSync(path)) return 0n;
+  return parseManifest(readFileSync(path), path).currentTxid;
+}
+
+/** Everything below a folder, as `path size mtime`: equal before and after means that nothing was touched. */
+export function tree(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .map((entry) => {
+      const path = join(entry.parentPath, entry.name);
+      const { size, mtimeMs } = lstatSync(path);
+      return entry.isFile() ? `${path} ${size} ${mtimeMs}` : path;
+    })
+    .sort();
+}
+
+export function bytesStored(files: readonly StoredLtx[]): number {
+  return files.reduce((sum, file) => sum + file.sizeBytes, 0);
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}

@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, onTestFinished } from "vitest";
+import { assertPrefix } from "../writers/assert-prefix.ts";
+import { startWriter, type WriterOptions, type WriterReport } from "../writers/start-writer.ts";
+import { dice } from "./dice.ts";
+import { ltxFiles, untilPublished } from "./storage-folder.ts";
+import { restored, type Scene, scene, startWatch } from "./walrust.ts";
+
+export interface StormOptions {
+  readonly seconds: number;
+  readonly writer?: Partial<WriterOptions>;
+  readonly watchArgs?: readonly string[];
+  readonly syncInterval?: string;
+  /** SIGKILL the daemon at random and start it again at once; absent: it runs throughout. */
+  readonly killEveryMs?: { readonly least: number; readonly most: number };
+  readonly seed?: number;
+}
+
+export interface StormReport {
+  readonly at: Scene;
+  readonly writer: WriterReport;
+  /** Restores that were made and compared while the writer wrote. */
+  readonly restores: number;
+  readonly kills: number;
+  readonly snapshots: number;
+}
+
+/**
+ * The workload of pitfalls 10, 11, 19 and 28: an application that writes without a pause and checkpoints in all four modes, the daemon beside it,
+ * and restores in a loop. Every restored state must be a prefix of what was committed and none may be older than the one before; after
+ * the end nothing may be missing.
+ */
+export async function storm(options: StormOptions): Promise<StormReport> {
+  const at = scene();
+  const database = at.path("app.db");
+  const writer = await startWriter({
+    database,
+    rate: 500,
+    checkpoints: ["PASSIVE", "FULL", "RESTART", "TRUNCATE"],
+    checkpointEveryMs: 40,
+    busyTimeoutMs: 5000,
+    seed: options.seed ?? 1,
+    ...options.writer,
+  });
+  onTestFinished(() => writer.kill());
+  const start = () =>
+    startWatch(at, {
+      databases: [database],
+      args: options.watchArgs ?? [],
+      syncInterval: options.syncInterval ?? "100ms",
+    });
+  let watch = start();
+  await untilPublished(at, "app");
+  const endMs = performance.now() + options.seconds * 1000;
+
+  let kills = 0;
+  const keepKilling = async (): Promise<void> => {
+    const random = dice(options.seed ?? 1);
+    const { least, most } = options.killEveryMs ?? { least: 0, most: 0 };
+    for (;;) {
+      const waitMs = least + random() * (most - least);
+      if (most === 0 || performance.now() + waitMs > endMs) return;
+      await sleep(waitMs);
+      await watch.kill();
+      kills += 1;
+      watch = start();
+    }
+  };
+  const restoredRows: number[] = [];
+  const keepRestoring = async (): Promise<void> => {
+    while (performance.now() < endMs) restoredRows.push(assertPrefix(await restored(at, "app")));
+  };
+  await Promise.all([keepKilling(), keepRestoring()]);
+
+  const report = await writer.stop();
+  const written = writer.acknowledged();
+  await watch.untilEvent("opened");
+  await watch.drain();
+  expect(
+    [...restoredRows].sort((a, b) => a - b),
+    "no restore is older than the one before",
+  ).toEqual(restoredRows);
+  expect(Math.max(...restoredRows), "rows that were written").toBeLessThanOrEqual(written);
+  assertPrefix(await restored(at, "app"), { atLeast: written, atMost: written });
+  return {
+    at,
+    writer: report,
+    restores: restoredRows.length,
+    kills,
+    snapshots: ltxFiles(at, "app").filter((file) => file.minTxid === 1n).length,
+  };
+}

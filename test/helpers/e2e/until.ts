@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+export interface UntilOptions {
+  /** Fails after this long. */
+  readonly limitMs?: number;
+  readonly everyMs?: number;
+}
+
+/**
+ * Waits on a condition with a limit: the only way end-to-end tests and benchmarks wait. Returns the first value that is neither
+ * undefined nor false; a probe that throws is asked again, and its last error is the cause of the failure.
+ */
+export async function until<T>(
+  what: string,
+  probe: () => T | Promise<T>,
+  options: UntilOptions = {},
+): Promise<Exclude<T, undefined | false>> {
+  const limitMs = options.limitMs ?? 15_000;
+  const deadlineMs = performance.now() + limitMs;
+  for (;;) {
+    let cause: unknown;
+    try {
+      const value = await probe();
+      if (value !== undefined && value !== false) return value as Exclude<T, undefined | false>;
+    } catch (error) {
+      cause = error;
+    }
+    if (performance.now() > deadlineMs) {
+      const why = cause instanceof Error ? `: ${cause.message}` : "";
+      throw new Error(`not within ${limitMs} ms: ${what}${why}`, cause === undefined ? undefined : { cause });
+    }
+    await sleep(options.everyMs ?? 20);
+  }
+}

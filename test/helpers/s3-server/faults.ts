@@ -1,0 +1,61 @@
+import type { RequestRecord } from "./server.ts";
+
+/** What goes wrong with a request. */
+export type Fault =
+  /** Answered with a refusal; nothing happens. */
+  | {
+      readonly kind: "refuse";
+      readonly status: number;
+      readonly code?: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
+  /** An answer that is not S3's: a proxy, a captive portal. */
+  | { readonly kind: "html"; readonly status: number }
+  /** The connection breaks before anything happens, or after it happened: the lost answer. */
+  | { readonly kind: "reset"; readonly when: "before" | "after" }
+  /** Never answered; ends when the client gives up or the server closes. */
+  | { readonly kind: "stall"; readonly when: "before" | "after" }
+  /** The answer's body ends early: the connection breaks, or stays and says nothing more. */
+  | { readonly kind: "cut"; readonly afterBytes: number; readonly how: "reset" | "stall" }
+  /** Content-Length says so much more (or less) than the body has. */
+  | { readonly kind: "length"; readonly differenceBytes: number };
+
+interface Plan {
+  readonly fault: Fault;
+  readonly matches: (request: RequestRecord) => boolean;
+  left: number;
+}
+
+/** Faults on demand, each for the next requests that match. */
+export class Faults {
+  readonly #plans: Plan[] = [];
+
+  /**
+   * @param match an operation (`PutObject`), or a test of the request
+   * @param options `skip`: so many matching requests pass first; `times`: so many fail (1)
+   */
+  add(
+    fault: Fault,
+    match: string | ((request: RequestRecord) => boolean) = () => true,
+    options: { readonly skip?: number; readonly times?: number } = {},
+  ): void {
+    let skip = options.skip ?? 0;
+    const fits = typeof match === "string" ? (request: RequestRecord) => request.operation === match : match;
+    this.#plans.push({
+      fault,
+      left: options.times ?? 1,
+      matches: (request) => fits(request) && skip-- <= 0,
+    });
+  }
+
+  clear(): void {
+    this.#plans.length = 0;
+  }
+
+  take(request: RequestRecord): Fault | undefined {
+    const plan = this.#plans.find((one) => one.left > 0 && one.matches(request));
+    if (plan === undefined) return undefined;
+    plan.left--;
+    return plan.fault;
+  }
+}

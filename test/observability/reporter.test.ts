@@ -1,0 +1,115 @@
+import { describe, expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import { WalrustError } from "../../src/errors.ts";
+import type { WalrustEvent } from "../../src/events.ts";
+import { createLog } from "../../src/observability/log.ts";
+import { jsonReporter, logReporter } from "../../src/observability/reporter.ts";
+
+const clock = { ...systemClock, now: () => Date.UTC(2026, 0, 31, 12) };
+const error = new WalrustError("STORAGE_NETWORK", "s3://copies: no route", { hint: "Check the network." });
+const errorJson =
+  '"error":{"code":"STORAGE_NETWORK","message":"s3://copies: no route","hint":"Check the network.","exit_code":4,"retryable":true,"details":{}}';
+const database = "app";
+
+/** Event, its JSON behind time, type and database, its line of text. */
+const CASES: readonly (readonly [event: WalrustEvent, json: string, text: string])[] = [
+  [
+    { database, type: "opened", path: "/d/app.db", how: "resume", txid: 7n },
+    '"path":"/d/app.db","how":"resume","txid":7',
+    "INFO  app: watching /d/app.db from TXID 7 (resume)",
+  ],
+  [
+    {
+      database,
+      type: "published",
+      file: "00000002-00000010.ltx",
+      minTxid: 2n,
+      maxTxid: 2n ** 63n + 1n,
+      pages: 3,
+      sizeBytes: 4100,
+      lagMs: 45.4,
+    },
+    '"file":"00000002-00000010.ltx","min_txid":2,"max_txid":9223372036854775809,"pages":3,"size":4100,"lag_ms":45',
+    "DEBUG app: published TXID 2-9223372036854775809: 3 pages, 4.1 kB, 45ms behind",
+  ],
+  [
+    { database, type: "snapshot", file: "f", txid: 9n, sizeBytes: 2e8, durationMs: 1300, trigger: "first" },
+    '"file":"f","txid":9,"size":200000000,"duration_ms":1300,"trigger":"first"',
+    "INFO  app: snapshot at TXID 9: 200 MB in 1.3s (first)",
+  ],
+  [
+    { database, type: "handover", how: "barrier", frames: 12, heldMs: 1.23456 },
+    '"how":"barrier","frames":12,"held_ms":1.235',
+    "TRACE app: handover (barrier) after 12 frames",
+  ],
+  [
+    { database, type: "gap_repaired", reason: "checkpoint sequence jumped", txid: 11n, pages: 5 },
+    '"reason":"checkpoint sequence jumped","txid":11,"pages":5',
+    "WARN  app: gap repaired at TXID 11: 5 pages (checkpoint sequence jumped)",
+  ],
+  [
+    { database, type: "sync_failed", error, attempts: 3 },
+    `"attempts":3,${errorJson}`,
+    "ERROR app: publishing failed, attempt 3: s3://copies: no route (Check the network.)",
+  ],
+  [
+    { database, type: "recovered", afterMs: 15_000 },
+    '"after_ms":15000',
+    "INFO  app: publishing again after 15s",
+  ],
+  [
+    { database, type: "auth_failure", error },
+    errorJson,
+    "ERROR app: storage refuses the credentials: s3://copies: no route (Check the network.)",
+  ],
+  [
+    { database, type: "circuit_breaker_open", error },
+    errorJson,
+    "WARN  app: storage is left alone for a while: s3://copies: no route (Check the network.)",
+  ],
+  [
+    { database, type: "corruption_detected", error },
+    errorJson,
+    "ERROR app: corruption: s3://copies: no route (Check the network.)",
+  ],
+  [
+    { database, type: "wal_size_exceeded", pages: 200, thresholdPages: 100 },
+    '"pages":200,"threshold_pages":100',
+    "WARN  app: the log has 200 pages, more than 100",
+  ],
+  [
+    { database, type: "shadow_full", sizeBytes: 5e9, limitBytes: 5e9 },
+    '"size":5000000000,"limit":5000000000',
+    "ERROR app: the shadow WAL is full (5 GB of 5 GB): history pauses until storage returns",
+  ],
+  [
+    { database, type: "closed", txid: 12n, unpublished: 0n },
+    '"txid":12,"unpublished":0',
+    "INFO  app: stopped at TXID 12, all published",
+  ],
+  [
+    { database, type: "closed", txid: 12n, unpublished: 2n },
+    '"txid":12,"unpublished":2',
+    "ERROR app: stopped at TXID 12 with 2 commits unpublished",
+  ],
+];
+
+describe.each(CASES)("$type", (event, json, text) => {
+  test("as a line of watch --json", () => {
+    const written: string[] = [];
+    jsonReporter(clock, (line) => written.push(line))(event);
+    expect(written).toEqual([
+      `{"time":"2026-01-31T12:00:00.000Z","type":"${event.type}","database":"app",${json}}\n`,
+    ]);
+  });
+
+  test("as a line of the log", () => {
+    const written: string[] = [];
+    const log = createLog(
+      { level: "trace", format: "text" },
+      { clock, color: false, write: (l) => written.push(l) },
+    );
+    logReporter(log)(event);
+    expect(written).toEqual([`2026-01-31T12:00:00.000Z ${text}\n`]);
+  });
+});

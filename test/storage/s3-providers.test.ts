@@ -1,0 +1,108 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { SMALLEST_PART_BYTES } from "../../src/storage/s3-upload.ts";
+import { bytesOf, collect, keysOf, type S3Bench, refusal, s3Bench } from "./support.ts";
+
+let bench: S3Bench;
+afterEach(() => bench.close());
+
+/** Every kind of request once; all must be as the provider wants them. */
+async function everything(): Promise<void> {
+  const { storage, server } = bench;
+  await storage.check();
+  const { etag } = await storage.put("db/a b", bytesOf(10, 1), { condition: { kind: "absent" } });
+  expect(await refusal(storage.put("db/a b", bytesOf(9, 1), { condition: { kind: "absent" } }))).toBe("STORAGE_CONFLICT");
+  await storage.put("db/a b", bytesOf(11, 1), { condition: { kind: "match", etag } });
+  expect(await refusal(storage.put("db/a b", bytesOf(9, 1), { condition: { kind: "match", etag } }))).toBe(
+    "STORAGE_CONFLICT",
+  );
+  for (const conflict of [false, true]) {
+    const upload = storage.upload("db/large", {
+      headSizeBytes: 1,
+      expectedSizeBytes: 2 * SMALLEST_PART_BYTES,
+      condition: { kind: "absent" },
+    });
+    await upload.write(bytesOf(2 * SMALLEST_PART_BYTES, 1));
+    expect(await refusal(upload.complete(bytesOf(1, 1)))).toBe(conflict ? "STORAGE_CONFLICT" : undefined);
+    await upload.abort();
+  }
+  await storage.head("db/a b");
+  await storage.get("db/a b", { maxBytes: 100 });
+  await collect(storage.read("db/a b", { offset: 3, length: 3 }));
+  expect(await keysOf(storage.list("db/"))).toEqual(["db/a b", "db/large"]);
+  await storage.delete(["db/a b", "db/large"]);
+  expect(server.objects.size).toBe(0);
+  expect(server.openUploads).toBe(0);
+}
+
+describe.each([
+  { hostname: "s3.us-east-1.amazonaws.com", profile: "aws", conditional: true, byPath: false },
+  { hostname: "fly.storage.tigris.dev", profile: "tigris", conditional: true, byPath: false },
+  { hostname: "t3.storage.dev", profile: "tigris", conditional: true, byPath: false },
+  { hostname: "0123abcd.r2.cloudflarestorage.com", profile: "r2", conditional: true, byPath: true },
+  { hostname: "s3.us-west-004.backblazeb2.com", profile: "b2", conditional: false, byPath: true },
+  { hostname: "fra1.digitaloceanspaces.com", profile: "aws", conditional: true, byPath: false },
+  { hostname: "s3.eu-central-1.wasabisys.com", profile: "aws", conditional: false, byPath: false },
+  { hostname: "garage.example.org", profile: "garage", conditional: false, byPath: true },
+  { hostname: "minio.internal", profile: "aws", conditional: true, byPath: true },
+  { hostname: "seaweedfs", profile: "seaweedfs", conditional: true, byPath: true },
+  { hostname: "backup.example.org", profile: "aws", conditional: true, byPath: true },
+] as const)("$hostname", ({ hostname, profile, conditional, byPath }) => {
+  it("gets requests that it takes", async () => {
+    bench = await s3Bench({ hostname, server: { profile } });
+    await everything();
+    expect(bench.storage.conditionalPut).toBe(conditional);
+    for (const { headers } of bench.server.requests) {
+      expect(headers["host"]).toBe(`${byPath ? "" : "bucket."}${hostname}:${bench.server.port}`);
+    }
+  });
+});
+
+it("refuses lists out of order from who promises order: a list that looks complete would not be", async () => {
+  bench = await s3Bench({ hostname: "s3.us-east-1.amazonaws.com", server: { profile: "seaweedfs" } });
+  for (const key of ["a/b", "a-b"]) await bench.storage.put(key, bytesOf(1, 1));
+  expect(await refusal(collect(bench.storage.list("")))).toBe("STORAGE_REJECTED");
+});
+
+it("lists page by page in the order of keys", async () => {
+  bench = await s3Bench({ hostname: "s3.us-east-1.amazonaws.com", server: { pageSize: 3 } });
+  const keys = ["a-b", "a.b", "a/b", "a0", "\u{ff00}", "\u{1f9ad}", "\u{1f9ae}"];
+  for (const key of [...keys].reverse()) await bench.storage.put(key, bytesOf(1, 1));
+  expect(await keysOf(bench.storage.list(""))).toEqual(keys);
+  expect(bench.server.requests.filter(({ operation }) => operation === "ListObjectsV2")).toHaveLength(3);
+});
+
+it("is addressed as the settings say", async () => {
+  bench = await s3Bench({ hostname: "s3.us-east-1.amazonaws.com", settings: { forcePathStyle: true } });
+  await everything();
+  expect(bench.server.requests[0]?.headers["host"]).toBe(`s3.us-east-1.amazonaws.com:${bench.server.port}`);
+});
+
+it("stores with the class and the encryption that are configured", async () => {
+  bench = await s3Bench({
+    settings: { storageClass: "STANDARD_IA", sse: "aws:kms", sseKmsKeyId: "arn:aws:kms:us-east-1:1:key/2" },
+  });
+  await everything();
+  const creating = bench.server.requests.filter(({ operation }) => /PutObject|CreateMultipart/.test(operation));
+  expect(creating.length).toBeGreaterThan(4);
+  for (const { headers } of creating) {
+    expect(headers).toMatchObject({
+      "x-amz-storage-class": "STANDARD_IA",
+      "x-amz-server-side-encryption": "aws:kms",
+      "x-amz-server-side-encryption-aws-kms-key-id": "arn:aws:kms:us-east-1:1:key/2",
+    });
+  }
+});
+
+it("signs with the session's token", async () => {
+  bench = await s3Bench({
+    dependencies: {
+      env: {
+        AWS_ACCESS_KEY_ID: "AKIDEXAMPLE",
+        AWS_SECRET_ACCESS_KEY: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+        AWS_SESSION_TOKEN: "the-token",
+      },
+    },
+  });
+  await everything();
+  for (const { headers } of bench.server.requests) expect(headers["x-amz-security-token"]).toBe("the-token");
+});

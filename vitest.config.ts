@@ -1,0 +1,16 @@
+import { configDefaults, defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    environment: "node",
+    include: ["test/**/*.test.ts"],
+    // Those need real servers: vitest.interop.config.ts.
+    exclude: [...configDefaults.exclude, "test/interop/**"],
+    // POSIX locks and SQLite's own state belong to a process: a file of tests must not share it with another one.
+    pool: "forks",
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    // A rejection that nobody waits for is a defect, in the tests too.
+    dangerouslyIgnoreUnhandledErrors: false,
+  },
+});
