@@ -1,4 +1,4 @@
-// Big-endian integers and copies. Addresses are absolute; callers have checked the bounds.
+// Big-endian integers. Addresses are absolute; callers have checked the bounds.
 
 // @ts-ignore: decorator
 @inline
@@ -10,18 +10,6 @@ export function loadU32BE(at: usize): u32 {
 @inline
 export function storeU32BE(at: usize, value: u32): void {
   store<u32>(at, bswap<u32>(value));
-}
-
-// @ts-ignore: decorator
-@inline
-export function loadU64BE(at: usize): u64 {
-  return bswap<u64>(load<u64>(at));
-}
-
-// @ts-ignore: decorator
-@inline
-export function storeU64BE(at: usize, value: u64): void {
-  store<u64>(at, bswap<u64>(value));
 }
 
 // @ts-ignore: decorator

@@ -4,10 +4,16 @@
 // The index is proved to be that of the pages without keeping it: a CRC over the numbers of both must agree.
 import { loadU16BE, loadU32BE } from "./bytes";
 import { shiftByPage, update, updateU32, updateU64 } from "./crc64";
-import { CHECKSUM_FLAG, checkPgno, newChecksumOf, PAGE_FLAG_SIZED, PAGE_HEADER_SIZE, pgnoOf, SIZED_HEADER_SIZE, Stream, streamSum } from "./ltx-stream";
+import {
+  checkPgno, CHECKSUM_FLAG, newChecksumOf, PAGE_FLAG_SIZED, PAGE_HEADER_SIZE, pgnoOf, SIZED_HEADER_SIZE,
+  Stream, streamSum,
+} from "./ltx-stream";
 import { blockBound, decompressBlock } from "./lz4";
 import { decompressFrame } from "./lz4-frame";
-import { BAD_INDEX_ENTRY, BAD_INDEX_VARINT, BAD_LZ4_TOO_SHORT, BAD_PAGE_FLAGS, BAD_PAGE_LENGTH, BAD_PAGE_NUMBER_ZERO, BATCH_ROWS, OUTPUT_OFFSET, OUTPUT_SIZE, STREAM_END, STREAM_NEEDS_INPUT, STREAM_OUTPUT_FULL } from "./memory";
+import {
+  BAD_INDEX_ENTRY, BAD_INDEX_VARINT, BAD_LZ4_TOO_SHORT, BAD_PAGE_FLAGS, BAD_PAGE_LENGTH, BATCH_ROWS,
+  OUTPUT_OFFSET, OUTPUT_SIZE, STREAM_END, STREAM_NEEDS_INPUT, STREAM_OUTPUT_FULL,
+} from "./memory";
 
 const VARINT_MAX_SIZE: usize = 10;
 

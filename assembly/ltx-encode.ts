@@ -7,9 +7,15 @@
 // behind the frame's header, CRC(f, page) = CRC(s, page) ^ (f ^ s) * x^(8 * page size), because CRC is linear.
 import { storeU16BE, storeU32BE } from "./bytes";
 import { shiftByPage, update, updateU16, updateU32, updateU64 } from "./crc64";
-import { CHECKSUM_FLAG, checkPgno, newChecksumOf, oldChecksumOf, PAGE_FLAG_SIZED, pgnoOf, SIZED_HEADER_SIZE, Stream } from "./ltx-stream";
+import {
+  checkPgno, CHECKSUM_FLAG, newChecksumOf, oldChecksumOf, PAGE_FLAG_SIZED, pgnoOf, SIZED_HEADER_SIZE,
+  Stream,
+} from "./ltx-stream";
 import { blockBound, compressBlock } from "./lz4";
-import { BAD_CALL, BATCH_ROWS, INDEX_ENTRY_MAX, INDEX_OFFSET, INDEX_SIZE, INPUT_OFFSET, INPUT_SIZE, OUTPUT_OFFSET, OUTPUT_SIZE } from "./memory";
+import {
+  BAD_CALL, BATCH_ROWS, INDEX_ENTRY_MAX, INDEX_OFFSET, INDEX_SIZE, INPUT_OFFSET, INPUT_SIZE, OUTPUT_OFFSET,
+  OUTPUT_SIZE,
+} from "./memory";
 
 let outputEnd: usize = OUTPUT_OFFSET;
 let indexEnd: usize = INDEX_OFFSET;

@@ -1,6 +1,9 @@
 // What encoding and decoding of one LTX file share. There is one stream at a time; whoever begins one owns it (core.ts).
-import { update, updateU64 } from "./crc64";
-import { BAD_LOCK_PAGE, BAD_PAGE_ABOVE_COMMIT, BAD_PAGE_NUMBER_ZERO, BAD_PAGE_ORDER, BATCH_ROWS, NEW_CHECKSUMS_OFFSET, OLD_CHECKSUMS_OFFSET, PGNOS_OFFSET } from "./memory";
+import { update } from "./crc64";
+import {
+  BAD_LOCK_PAGE, BAD_PAGE_ABOVE_COMMIT, BAD_PAGE_NUMBER_ZERO, BAD_PAGE_ORDER, LOCK_BYTE,
+  NEW_CHECKSUMS_OFFSET, OLD_CHECKSUMS_OFFSET, PGNOS_OFFSET,
+} from "./memory";
 
 export const HEADER_SIZE: u64 = 100;
 export const PAGE_HEADER_SIZE: u32 = 6;
@@ -8,9 +11,6 @@ export const PAGE_FLAG_SIZED: u32 = 1;
 /** Header and size field of a page whose data is an LZ4 block. */
 export const SIZED_HEADER_SIZE: u32 = 10;
 export const CHECKSUM_FLAG: u64 = 1 << 63;
-
-/** The byte that SQLite locks lies in a page that never holds data. */
-const PENDING_BYTE: u32 = 0x40000000;
 
 export class Stream {
   static pageSize: u32 = 0;
@@ -31,7 +31,7 @@ export class Stream {
 export function streamBegin(pageSize: u32, commit: u32): void {
   Stream.pageSize = pageSize;
   Stream.commit = commit;
-  Stream.lockPage = PENDING_BYTE / pageSize + 1;
+  Stream.lockPage = <u32>LOCK_BYTE / pageSize + 1;
   Stream.lastPgno = 0;
   Stream.pageCount = 0;
   Stream.offset = HEADER_SIZE;

@@ -1,8 +1,9 @@
-// The newest version of each page over many frames: pgno -> ordinal of the frame, for the pages of a window [from, to).
+// The newest version of each page over many frames: pgno -> ordinal of the frame, for the pages of a window
+// [from, to).
 //
-// An open-addressed hash in PAGE_MAP, a slot of 8 bytes: pgno u32 (0 = free), ordinal u32. It is never more than half full:
-// when it is, the lower half of the pages stays, and `to` comes down to the first page that went. So a window, however it
-// ends, is exact, and memory is fixed.
+// An open-addressed hash in PAGE_MAP, a slot of 8 bytes: pgno u32 (0 = free), ordinal u32. It is never more
+// than half full: when it is, the lower half of the pages stays, and `to` comes down to the first page that
+// went. So a window, however it ends, is exact, and memory is fixed.
 import { loadU32BE } from "./bytes";
 import { INPUT_OFFSET, PAGE_MAP_OFFSET, PAGE_MAP_SLOTS, ROWS_OFFSET, WAL_FRAME_HEADER_SIZE } from "./memory";
 
@@ -30,7 +31,10 @@ export function pageMapBegin(from: u32, to: u32, lock: u32, expectedFrames: u32)
   clear();
 }
 
-/** Adds the frames at the start of the input region; ordinals ascend from `firstOrdinal`, and from call to call. */
+/**
+ * Adds the frames at the start of the input region; ordinals ascend from `firstOrdinal`, and from call to
+ * call.
+ */
 export function pageMapAdd(frames: u32, pageSize: u32, firstOrdinal: u32): void {
   let at: usize = INPUT_OFFSET;
   for (let frame: u32 = 0; frame < frames; frame++) {

@@ -21,8 +21,8 @@ const COMMIT_CHECKSUM_1: usize = SCAN_OFFSET + 28;
 const COMMIT_CHECKSUM_2: usize = SCAN_OFFSET + 32;
 
 /**
- * Verifies up to `frames` frames at the start of the input region, and stops behind the `maxCommits`-th commit frame.
- * Returns how many continue the chain.
+ * Verifies up to `frames` frames at the start of the input region, and stops behind the `maxCommits`-th
+ * commit frame. Returns how many continue the chain.
  */
 export function walScan(frames: i32, pageSize: i32, bigEndian: bool, maxCommits: u32): i32 {
   const salt1 = load<u32>(SALT_1);

@@ -16,4 +16,15 @@ export interface CliContext {
   readonly signal: AbortSignal;
 }
 
+/** Why `signal` was aborted. Its name makes whoever is interrupted by it end as ABORTED. */
+export class StopRequest extends Error {
+  override readonly name = "AbortError";
+  readonly by: NodeJS.Signals | "parent";
+
+  constructor(by: NodeJS.Signals | "parent") {
+    super(`stopped by ${by}`);
+    this.by = by;
+  }
+}
+
 export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };

@@ -43,7 +43,7 @@ export function commandHelp(definition: CommandDefinition, paint: Colors): strin
     paint.bold("Usage"),
     `  ${usageLine(definition)}`,
     "",
-    ...(details === undefined ? [] : [details.trim(), ""]),
+    ...(details === undefined ? [] : [details.trim().replace(/ +$/gm, ""), ""]),
     paint.bold("Options"),
     ...columns(ownFirst(options).map(optionRow), paint),
     "",
@@ -57,7 +57,10 @@ export function commandHelp(definition: CommandDefinition, paint: Colors): strin
 export function usageLine({ path, usage, options }: CommandDefinition): string {
   const required = options.filter((option) => option.required).map((option) => optionRow(option)[0]);
   const rest = usage.slice(path.length).replace(/\[(-[^\]]*)\]|<(-[^>]*)>/g, "");
-  const positional = rest.split(/\s+/).map((word) => word.replace(/^<(.*)>$/, "$1"));
+  const positional = rest
+    .replace("...", "[DATABASES...]") // clipanion has no name for it, and there is one
+    .split(/\s+/)
+    .map((word) => word.replace(/^<(.*)>$/, "$1"));
   return [path, "[OPTIONS]", ...required, ...positional].filter((word) => word !== "").join(" ");
 }
 

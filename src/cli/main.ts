@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from "node:v8";
 import { systemClock } from "../clock.ts";
-import type { CliContext } from "./context.ts";
+import { type CliContext, StopRequest } from "./context.ts";
 
 // Before anything else is loaded: the daemon is meant to be small (bench/README.md has the measurements).
 for (const flag of ["--optimize-for-size", "--max-semi-space-size=1"]) setFlagsFromString(flag);
@@ -14,7 +14,7 @@ function endOnSignals(): AbortSignal {
   for (const [name, exitCode] of Object.entries(SIGNALS)) {
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(exitCode);
-      controller.abort(new DOMException(`stopped by ${name}`, "AbortError"));
+      controller.abort(new StopRequest(name as keyof typeof SIGNALS));
     });
   }
   // The library starts us with a channel: when it closes, the program that wanted us is gone.

@@ -1,5 +1,8 @@
 import { Cli } from "./command.ts";
+import { ListCommand } from "./commands/list.ts";
 import { RestoreCommand } from "./commands/restore.ts";
+import { VerifyCommand } from "./commands/verify.ts";
+import { WatchCommand } from "./commands/watch.ts";
 import type { CliContext } from "./context.ts";
 import { commandHelp, overview } from "./help.ts";
 import { paint, printLine } from "./output.ts";
@@ -7,7 +10,7 @@ import { reportError } from "./report-error.ts";
 import { usageError } from "./usage-error.ts";
 
 /** In the order in which help shows them. */
-const COMMANDS = [RestoreCommand];
+const COMMANDS = [WatchCommand, RestoreCommand, ListCommand, VerifyCommand];
 
 /** Runs one command line. Returns the exit code (surface.md, "Exit codes"); throws nothing. */
 export async function run(argv: readonly string[], context: CliContext, version: string): Promise<number> {

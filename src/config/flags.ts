@@ -31,8 +31,8 @@ export function flagLayer(flags: FlagValues): ConfigLayer {
 /** A flag is always text; where its key wants a number, digits are one. */
 function typed(rows: AnyKeyTable, key: string, value: string | boolean | undefined): unknown {
   const schema = rows[key]?.schema;
-  const isNumber = typeof value === "string" && /^\d+$/.test(value);
-  return isNumber && schema !== undefined && !accepts(schema, value) ? Number(value) : value;
+  if (typeof value !== "string" || schema === undefined || accepts(schema, value)) return value;
+  return /^\d+$/.test(value) ? Number(value) : value;
 }
 
 function locateFlag(path: KeyPath): Location {

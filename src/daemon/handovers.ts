@@ -10,14 +10,15 @@ import { handoverAt } from "./schedule.ts";
 const BARRIER = { tries: 50, maxHeldMs: 5, maxFrames: 2000 };
 const FIRST_RETRY_MS = 5;
 const LONGEST_RETRY_MS = 2000;
+const LONG_RETRY_MS = 1;
 /** Other readers end when they end. */
 const READERS_RETRY_MS = 500;
 /** After a failure that is not SQLite's: a full disk. */
 const FAILURE_RETRY_MS = 2000;
 /** More than this is copied in slices before the pin moves. */
 const LARGE_BYTES = 4 << 20;
-/** A publication under way leaves less to copy; it is waited for so long. */
-const PUBLICATION_PATIENCE_MS = 5000;
+/** A publication under way leaves less to copy: it is waited for until the log is so many times its least length. */
+const PATIENCE = 16;
 
 export type HandoverNews =
   | {
@@ -61,8 +62,8 @@ export class Handovers {
     const due = this.#due(lastCommitMs);
     const nowMs = this.#clock.monotonicMs();
     if (due === undefined || due.atMs > nowMs) return undefined;
-    if (isPublishing && nowMs - this.#lastMs < PUBLICATION_PATIENCE_MS) return undefined;
     const { frames } = this;
+    if (isPublishing && frames < PATIENCE * this.#sync.minCheckpointPages) return undefined;
     const limit = this.#sync.walTruncateThresholdPages;
     const truncate = limit > 0 && frames > limit;
     if (truncate && !this.#exceeded) {
@@ -109,6 +110,8 @@ export class Handovers {
 
   #delayMs(why: BusyReason): number {
     if (why === "readers") return READERS_RETRY_MS;
+    // each try leaves less to do for the next one, if that comes at once
+    if (why === "long") return LONG_RETRY_MS;
     const delayMs = this.#retryDelayMs;
     this.#retryDelayMs = Math.min(LONGEST_RETRY_MS, delayMs * 2);
     return delayMs;

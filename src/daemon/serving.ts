@@ -31,7 +31,7 @@ export type ServingEnd =
   /** What storage holds is not what we think: look again. */
   | { readonly kind: "reopen" };
 
-const CURSOR_INTERVAL_MS = 15_000;
+const CURSOR_INTERVAL_MS = 10_000;
 /** How long a drain may take before what is left stays for the next start. */
 const DRAIN_LIMIT_MS = 30_000;
 
@@ -94,6 +94,8 @@ export class Serving {
         while (await this.#replica.publish({ signal: abort }));
         const sinceMs = clock.monotonicMs();
         this.#toldByDuty(await this.#replica.doDuty({ signal: abort }), sinceMs);
+        // from here on a crash costs the files since, not the whole table
+        await this.#replica.saveCursor();
         backoff.succeeded();
       } catch (error) {
         const failure = toWalrustError(error);

@@ -1,3 +1,5 @@
+import { LOCK_BYTE } from "../wasm/layout.ts";
+
 /** LTX version 3 (formats.md, section 2): sizes, the header and the trailer. Everything is big-endian. */
 
 /** A transaction's number. Unsigned 64 bits; a snapshot carries the TXID of the last commit that it contains. */
@@ -45,12 +47,9 @@ export interface Position {
   readonly postApply: Checksum;
 }
 
-/** The byte that SQLite locks; the page that holds it never holds data (SQLite file format, section 1.6). */
-const PENDING_BYTE = 0x40000000;
-
-/** The page number that is in no file and in no checksum. */
+/** The page that SQLite keeps for its locks (SQLite file format, section 1.6): in no file and in no checksum. */
 export function lockPage(pageSizeBytes: number): number {
-  return PENDING_BYTE / pageSizeBytes + 1;
+  return LOCK_BYTE / pageSizeBytes + 1;
 }
 
 /** How many pages a snapshot of a database of `commit` pages holds. */

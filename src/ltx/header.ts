@@ -1,4 +1,5 @@
 import { WalrustError } from "../errors.ts";
+import { PAGE_SIZE_MAX, PAGE_SIZE_MIN } from "../wasm/layout.ts";
 import { ltxDefect } from "./defect.ts";
 import {
   CHECKSUM_FLAG,
@@ -19,8 +20,6 @@ import {
  */
 const MAGIC = 0x4c545831;
 
-const MIN_PAGE_SIZE = 512;
-const MAX_PAGE_SIZE = 65536;
 const MAX_U64 = 2n ** 64n - 1n;
 const MAX_I64 = 2n ** 63n - 1n;
 
@@ -87,7 +86,7 @@ interface HeaderDefect {
 function findDefect(header: LtxHeader): HeaderDefect | undefined {
   const { pageSizeBytes: size, timestampMs, walOffset, walSize } = header;
   if ((header.flags & ~LTX_FLAG_NO_CHECKSUM) !== 0) return { offset: 4, what: "unknown header flags" };
-  if (size < MIN_PAGE_SIZE || size > MAX_PAGE_SIZE || !isPowerOfTwo(size)) {
+  if (size < PAGE_SIZE_MIN || size > PAGE_SIZE_MAX || !isPowerOfTwo(size)) {
     return { offset: 8, what: `page size ${size}` };
   }
   if (!isU32(header.commit)) return { offset: 12, what: `a database of ${header.commit} pages` };

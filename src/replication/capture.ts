@@ -77,11 +77,6 @@ export class Capture {
     return this.#frames;
   }
 
-  /** Whether the pin may be moved: SQLite then may overwrite what was in the log when the present one began. */
-  get secured(): boolean {
-    return this.#secured;
-  }
-
   /** Whether there is something to capture: two small reads. */
   look(): Continuity {
     return this.#decide(this.#options.log.index());
@@ -107,8 +102,8 @@ export class Capture {
   }
 
   /**
-   * Captures to the end, and makes durable in the shadow WAL whatever storage lacks. Called between the beginning of a new pin and the end of
-   * the old one (then `pinned`), it secures all that SQLite may overwrite under the new pin. Errors: LOCAL_DISK_FULL, LOCAL_IO.
+   * Captures to the end, and makes durable in the shadow WAL whatever storage lacks. Called before the pin moves, it secures all that SQLite
+   * may overwrite under the new one: that is at most what the old pin had seen. Errors: LOCAL_DISK_FULL, LOCAL_IO.
    */
   drain(): CaptureOutcome {
     const outcome = this.captureNow();
@@ -126,16 +121,11 @@ export class Capture {
     return outcome;
   }
 
-  /** The pin that began before the last `drain` is the one that counts from now on. */
+  /** After a `drain`: the pin that is held, or the one that it is about to be moved to, may let SQLite restart the log once. */
   pinned(): void {
     this.#pinHeld = true;
     this.#secured = true;
     this.#restarted = "no";
-  }
-
-  /** What the log held when the pin began could not be copied: the pin must not move before a `drain` succeeds. */
-  unsecured(): void {
-    this.#secured = false;
   }
 
   /** The pin was let go: from now on only an unchanged generation proves anything. */

@@ -159,18 +159,11 @@ export class Replica {
   ): HandoverOutcome {
     let gap: Gap | undefined;
     const drain: Drain = () => {
-      try {
-        const outcome = this.capture.drain();
-        if (outcome.kind === "gap") gap ??= outcome;
-        else this.capture.pinned();
-      } catch (error) {
-        this.capture.unsecured();
-        throw error;
-      }
+      const outcome = this.capture.drain();
+      if (outcome.kind === "gap") gap ??= outcome;
+      else this.capture.pinned();
       return this.capture.state.log;
     };
-    if (!this.capture.secured) drain();
-    if (gap !== undefined) return gap;
     const barrier = options.barrier === undefined ? {} : { barrier: options.barrier };
     const result = (options.truncate ? truncateLog : handover)(this.link, drain, barrier);
     if (gap !== undefined) return gap;

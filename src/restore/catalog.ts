@@ -26,9 +26,10 @@ const MAX_READS = 4;
 const HEADERS_AT_ONCE = 16;
 
 /**
- * What exists of a database in the walrust layout (formats.md, section 4): the manifest, and a list for what is newer. Only STORAGE_NOT_FOUND means
- * that there is no manifest; every other error is thrown.
- * Errors: STORAGE_*; INTEGRITY_FORMAT for a manifest that cannot be used; CONFIG_INVALID for a name that can't be one.
+ * What exists of a database in the walrust layout (formats.md, section 4): the manifest, and a list for what
+ * is newer. Only STORAGE_NOT_FOUND means that there is no manifest; every other error is thrown.
+ * Errors: STORAGE_*; INTEGRITY_FORMAT for a manifest that cannot be used; CONFIG_INVALID for a name that
+ * can't be one.
  */
 export async function readCatalog(
   storage: Storage,

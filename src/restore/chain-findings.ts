@@ -6,8 +6,8 @@ import type { FindingDraft } from "./findings.ts";
 import { isSnapshotFile, type RestoreFile } from "./restore-file.ts";
 
 /**
- * Every sound incremental must follow a file, with the checksum and the page size that the one before ends with. One that is damaged or missing, and so
- * has a finding of its own, is believed to fit.
+ * Every sound incremental must follow a file, with the checksum and the page size that the one before ends
+ * with. One that is damaged or missing, and so has a finding of its own, is believed to fit.
  */
 export function chainDrafts(catalog: Catalog, checked: readonly CheckedFile[]): FindingDraft[] {
   const endings = new Map<Txid, Ending[]>();
@@ -86,8 +86,8 @@ export function headDrafts(catalog: Catalog): FindingDraft[] {
 }
 
 /**
- * Incrementals that no manifest names any more and that a newer snapshot replaced: an interrupted prune left them, and the next one takes them. That
- * they have lost their base is no finding.
+ * Incrementals that no manifest names any more and that a newer snapshot replaced: an interrupted prune left
+ * them, and the next one takes them. That they have lost their base is no finding.
  */
 export function leftoversOf({ manifest, present }: Catalog): string[] {
   if (manifest === undefined) return [];

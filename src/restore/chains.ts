@@ -1,7 +1,10 @@
 import type { Txid } from "../ltx/format.ts";
 import { isSnapshotFile, type RestoreFile } from "./restore-file.ts";
 
-/** The cheapest way to one state of the database: a file, and what it is applied to (nothing below a snapshot). */
+/**
+ * The cheapest way to one state of the database: a file, and what it is applied to (nothing below a
+ * snapshot).
+ */
 interface Link {
   readonly file: RestoreFile;
   readonly below: Link | undefined;
@@ -12,8 +15,9 @@ interface Link {
 const COST_OF_A_FILE = 65536;
 
 /**
- * Every state that files lead to exactly: a snapshot, then files each of which begins with the TXID after the one before, and (as far as both are
- * known) with the checksum that the one before ends with. Files may overlap; nothing is ever applied over a hole.
+ * Every state that files lead to exactly: a snapshot, then files each of which begins with the TXID after the
+ * one before, and (as far as both are known) with the checksum that the one before ends with. Files may
+ * overlap; nothing is ever applied over a hole.
  */
 export class Chains {
   /** Several links for a TXID where their checksums after it differ. */
@@ -44,7 +48,9 @@ export class Chains {
     return files.reverse();
   }
 
-  /** Files that lead to a TXID and are known to leave different databases: more than one means two histories. */
+  /**
+   * Files that lead to a TXID and are known to leave different databases: more than one means two histories.
+   */
   endings(txid: Txid): RestoreFile[] {
     return (this.#links.get(txid) ?? []).map(({ file }) => file).filter(({ postApply }) => postApply);
   }
@@ -80,7 +86,10 @@ function cheapest(links: readonly Link[]): Link | undefined {
   );
 }
 
-/** Checksums that are not known (not read yet, or 0 in NoChecksum files) forbid nothing; the restore itself proves them. */
+/**
+ * Checksums that are not known (not read yet, or 0 in NoChecksum files) forbid nothing; the restore itself
+ * proves them.
+ */
 function follows(file: RestoreFile, below: RestoreFile): boolean {
   return !file.preApply || !below.postApply || file.preApply === below.postApply;
 }

@@ -26,8 +26,8 @@ export interface CheckOptions {
 }
 
 /**
- * Reads files whole and proves each for itself. A damaged one is a result; a storage that does not answer is none, and is thrown, as is an object that
- * vanished since it was listed (STORAGE_NOT_FOUND).
+ * Reads files whole and proves each for itself. A damaged one is a result; a storage that does not answer is
+ * none, and is thrown, as is an object that vanished since it was listed (STORAGE_NOT_FOUND).
  */
 export async function checkFiles(
   storage: Storage,

@@ -10,8 +10,9 @@ import type { RestoreFile } from "./restore-file.ts";
 /** Something that is wrong with a backup. */
 export interface Finding {
   /**
-   * `missing`: the manifest names an object that is gone. `damaged`: an object is not what it should be. `hole`: TXIDs are in no object. `chain`: an
-   * object does not follow those before it. `manifest`: manifest and objects disagree.
+   * `missing`: the manifest names an object that is gone. `damaged`: an object is not what it should be.
+   * `hole`: TXIDs are in no object. `chain`: an object does not follow those before it. `manifest`: manifest
+   * and objects disagree.
    */
   readonly kind: "missing" | "damaged" | "hole" | "chain" | "manifest";
   readonly code: ErrorCode;

@@ -1,6 +1,6 @@
 /**
- * Calls `work` for every item, at most `limit` at once, and gives the results in the items' order. The first failure ends it: nothing
- * further is begun, and what is under way is waited for before it is thrown.
+ * Calls `work` for every item, at most `limit` at once, and gives the results in the items' order. The first
+ * failure ends it: nothing further is begun, and what is under way is waited for before it is thrown.
  */
 export async function inParallel<T, R>(
   items: readonly T[],

@@ -21,7 +21,10 @@ export interface ListedDatabase {
   readonly sizeBytes: number;
 }
 
-/** All databases that have LTX files, by name. One list of the storage, and no other request. Errors: STORAGE_*. */
+/**
+ * All databases that have LTX files, by name. One list of the storage, and no other request. Errors:
+ * STORAGE_*.
+ */
 export async function listDatabases(storage: Storage, options: CallOptions = {}): Promise<ListedDatabase[]> {
   const databases = new Map<string, ListedDatabase>();
   for await (const { key, sizeBytes, lastModifiedMs } of storage.list("", options)) {
@@ -32,7 +35,7 @@ export async function listDatabases(storage: Storage, options: CallOptions = {})
     const isNewestSnapshot = isSnapshotFile(stored) && stored.maxTxid >= (before.snapshotTxid ?? 0n);
     databases.set(name, {
       name,
-      txid: stored.maxTxid > before.txid ? stored.maxTxid : before.txid,
+      txid: larger(stored.maxTxid, before.txid),
       lastModifiedMs: Math.max(before.lastModifiedMs, lastModifiedMs),
       snapshotTxid: isNewestSnapshot ? stored.maxTxid : before.snapshotTxid,
       snapshotModifiedMs: isNewestSnapshot ? lastModifiedMs : before.snapshotModifiedMs,
@@ -41,6 +44,11 @@ export async function listDatabases(storage: Storage, options: CallOptions = {})
     });
   }
   return [...databases.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function larger(a: Txid, b: Txid): Txid {
+  if (a < b) return b;
+  return a;
 }
 
 const NONE = {
@@ -74,8 +82,8 @@ export interface RestorePoints {
 }
 
 /**
- * The restore points of one database. Only headers of files that the manifest does not name yet are read: a repair that it names is known
- * to a restore by time, which looks at the one file in question, but not here.
+ * The restore points of one database. Only headers of files that the manifest does not name yet are read: a
+ * repair that it names is known to a restore by time, which looks at the one file in question, but not here.
  * Errors: RESTORE_NOTHING; STORAGE_*; INTEGRITY_FORMAT.
  */
 export async function listRestorePoints(

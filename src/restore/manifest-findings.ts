@@ -6,7 +6,10 @@ import { leftoversOf } from "./chain-findings.ts";
 import { type CheckedFile, isSound, type SoundFile } from "./checked-file.ts";
 import type { FindingDraft } from "./findings.ts";
 
-/** Where the manifest says otherwise than the sound objects. Objects that are newer than the manifest are no finding. */
+/**
+ * Where the manifest says otherwise than the sound objects. Objects that are newer than the manifest are no
+ * finding.
+ */
 export function manifestDrafts(catalog: Catalog, checked: readonly CheckedFile[]): FindingDraft[] {
   const { name, manifest } = catalog;
   if (manifest === undefined) return [];

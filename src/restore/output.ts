@@ -50,8 +50,9 @@ export function openOutput(path: string, options: { readonly force: boolean }): 
 }
 
 /**
- * Puts the finished, synced temporary file in place of the target, at once and durably. The target's old log must not be replayed into the new file, and must
- * not be lost either before the new file stands: it is moved aside first, and brought back if the last step fails.
+ * Puts the finished, synced temporary file in place of the target, at once and durably. The target's old log
+ * must not be replayed into the new file, and must not be lost either before the new file stands: it is moved
+ * aside first, and brought back if the last step fails.
  * Errors: OUTPUT_EXISTS, LOCAL_IO, LOCAL_DISK_FULL.
  */
 export function placeOutput(output: Output): void {

@@ -4,7 +4,10 @@ import { PageTable } from "../shadow/page-table.ts";
 
 const ROWS_AT_ONCE = 4096;
 
-/** The checksum of a database while pages are put in and cut off, and the table of page checksums that this takes. */
+/**
+ * The checksum of a database while pages are put in and cut off, and the table of page checksums that this
+ * takes.
+ */
 export class PageChecksums {
   readonly #table: PageTable;
   readonly #old = new Uint32Array(ROWS_AT_ONCE * 2);

@@ -38,8 +38,9 @@ export function twoHistories(name: string, txid: Txid, endings: readonly Restore
 }
 
 /**
- * Why a TXID that the backup should hold is out of reach: objects that are gone, or that do not fit. Undefined where nothing is lost, and the TXID
- * is beyond the end, between two restore points, or in a stretch of history that later snapshots made dispensable.
+ * Why a TXID that the backup should hold is out of reach: objects that are gone, or that do not fit.
+ * Undefined where nothing is lost, and the TXID is beyond the end, between two restore points, or in a
+ * stretch of history that later snapshots made dispensable.
  */
 export function lossAt({ files, chains }: Planning, txid: Txid): WalrustError | undefined {
   const { name, missing, headTxid } = files;
@@ -75,7 +76,10 @@ function missingObjects(name: string, gone: readonly RestoreFile[]): WalrustErro
   );
 }
 
-/** Nothing behind `last` can be reached: what follows is gone, belongs to another database, or there are TXIDs in no object. */
+/**
+ * Nothing behind `last` can be reached: what follows is gone, belongs to another database, or there are TXIDs
+ * in no object.
+ */
 function brokenEnd({ files, chains }: Pick<Planning, "files" | "chains">, last: Txid): WalrustError {
   const { name, headTxid } = files;
   const follows = ({ minTxid, maxTxid }: RestoreFile) => maxTxid > last && chains.reaches(minTxid - 1n);

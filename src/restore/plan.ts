@@ -8,7 +8,10 @@ import { filesAfter, type TimelinePoint, timelineOf } from "./timeline.ts";
 export type RestoreTarget =
   | { readonly kind: "latest" }
   | { readonly kind: "txid"; readonly txid: Txid }
-  /** The last commit at or before `timestampMs`; in a hole of the history the point before it if `nearest`, else none. */
+  /**
+   * The last commit at or before `timestampMs`; in a hole of the history the point before it if `nearest`,
+   * else none.
+   */
   | { readonly kind: "time"; readonly timestampMs: number; readonly nearest?: boolean };
 
 export interface RestorePlan {
@@ -23,7 +26,8 @@ export interface RestorePlan {
 
 /**
  * The exact chain to a target (surface.md, "Point in time"), or why there is none. Pure.
- * Errors: RESTORE_NOTHING, RESTORE_UNREACHABLE, INTEGRITY_MISSING, INTEGRITY_CHAIN. Never an older or a mixed state in their place.
+ * Errors: RESTORE_NOTHING, RESTORE_UNREACHABLE, INTEGRITY_MISSING, INTEGRITY_CHAIN. Never an older or a mixed
+ * state in their place.
  */
 export function planRestore(files: RestoreFiles, target: RestoreTarget): RestorePlan {
   if (knownFiles(files).length === 0) throw nothingThere(files.name);
@@ -40,7 +44,10 @@ export function planRestore(files: RestoreFiles, target: RestoreTarget): Restore
   }
 }
 
-/** Files whose headers must be read before a target can be planned: the manifest tells their times, but not which are repairs. */
+/**
+ * Files whose headers must be read before a target can be planned: the manifest tells their times, but not
+ * which are repairs.
+ */
 export function headersNeeded(files: RestoreFiles, target: RestoreTarget): readonly RestoreFile[] {
   if (target.kind !== "time") return [];
   const withoutTime = files.present.filter(({ timestampMs }) => timestampMs === undefined);

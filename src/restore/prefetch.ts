@@ -23,8 +23,8 @@ interface Fetch extends Segment {
 }
 
 /**
- * Reads files one behind the other, ahead of whoever takes them: large ones in several ranges at once, small ones several at once, in a
- * fixed amount of memory. Files must be taken in the order given, each to its end.
+ * Reads files one behind the other, ahead of whoever takes them: large ones in several ranges at once, small
+ * ones several at once, in a fixed amount of memory. Files must be taken in the order given, each to its end.
  */
 export class Prefetch {
   readonly #storage: Storage;
@@ -45,7 +45,8 @@ export class Prefetch {
   }
 
   /**
-   * The bytes of the next file, in pieces that are valid until the next is asked for; whoever stops before the end goes on with the next file.
+   * The bytes of the next file, in pieces that are valid until the next is asked for; whoever stops before
+   * the end goes on with the next file.
    * Errors: STORAGE_*; INTEGRITY_FORMAT.
    */
   async *take(file: RestoreFile): AsyncGenerator<Uint8Array> {
@@ -71,7 +72,9 @@ export class Prefetch {
     await Promise.allSettled(this.#underWay);
   }
 
-  /** What is left of a file is of no use: it is not waited for. Nothing is left when it was taken to its end. */
+  /**
+   * What is left of a file is of no use: it is not waited for. Nothing is left when it was taken to its end.
+   */
   #abandon(file: RestoreFile): void {
     this.#abandoned = file;
     while (this.#fetches[0]?.file === file) this.#fetches.shift();
@@ -104,7 +107,10 @@ export class Prefetch {
     return buffer;
   }
 
-  /** Memory of a segment that was used before, where one is large enough; else new memory in few sizes, so that it will be. */
+  /**
+   * Memory of a segment that was used before, where one is large enough; else new memory in few sizes, so
+   * that it will be.
+   */
   #buffer(length: number): Uint8Array {
     const index = this.#buffers.findIndex((buffer) => buffer.length >= length);
     const [used] = index < 0 ? [] : this.#buffers.splice(index, 1);

@@ -11,8 +11,8 @@ export interface PreparedRestore {
 const MAX_TRIES = 3;
 
 /**
- * Plans a restore from what storage holds now. A list is not made at one moment: what a prune or a merge moved meanwhile may look lost, so
- * what is missing is looked for once more before it is believed.
+ * Plans a restore from what storage holds now. A list is not made at one moment: what a prune or a merge
+ * moved meanwhile may look lost, so what is missing is looked for once more before it is believed.
  * Errors: those of planRestore and readCatalog.
  */
 export async function prepareRestore(

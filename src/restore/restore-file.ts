@@ -1,6 +1,9 @@
 import type { Checksum, Txid } from "../ltx/format.ts";
 
-/** An LTX file in storage, as far as planning must know it. What only the manifest or the header tells may still be unknown. */
+/**
+ * An LTX file in storage, as far as planning must know it. What only the manifest or the header tells may
+ * still be unknown.
+ */
 export interface RestoreFile {
   readonly key: string;
   /** 1 if and only if it is a snapshot. */

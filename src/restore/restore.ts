@@ -56,13 +56,18 @@ export interface RestoreResult {
 }
 
 const DEFAULT_PARALLEL = 8;
-/** A prune or a merge may delete what a plan needs while it is carried out: then there is another way, or an error. */
+/**
+ * A prune or a merge may delete what a plan needs while it is carried out: then there is another way, or an
+ * error.
+ */
 const MAX_PLANS = 5;
 
 /**
- * Restores a database to `path`: into a temporary file beside it, each file and the whole proved, checked by SQLite, synced, then renamed. Whatever
- * goes wrong, what was at `path` is untouched and nothing is left beside it. Memory does not depend on the database's size.
- * Errors: RESTORE_*, INTEGRITY_*, STORAGE_*, OUTPUT_EXISTS, USAGE, LOCAL_DISK_FULL, LOCAL_IO; the signal's reason.
+ * Restores a database to `path`: into a temporary file beside it, each file and the whole proved, checked by
+ * SQLite, synced, then renamed. Whatever goes wrong, what was at `path` is untouched and nothing is left
+ * beside it. Memory does not depend on the database's size.
+ * Errors: RESTORE_*, INTEGRITY_*, STORAGE_*, OUTPUT_EXISTS, USAGE, LOCAL_DISK_FULL, LOCAL_IO; the signal's
+ * reason.
  */
 export async function restore(
   { storage, cores }: RestoreDependencies,

@@ -10,8 +10,9 @@ import { PageChecksums } from "./page-checksums.ts";
 const fsyncFile = promisify(fsync);
 
 /**
- * A database under construction in a temporary file: LTX files are applied to it one after the other, and after each one its checksum is
- * proved. What it holds in between is of no use to anybody, so a failure discards all of it.
+ * A database under construction in a temporary file: LTX files are applied to it one after the other, and
+ * after each one its checksum is proved. What it holds in between is of no use to anybody, so a failure
+ * discards all of it.
  */
 export class StagedDatabase {
   readonly path: string;
@@ -84,7 +85,10 @@ export class StagedDatabase {
     }
   }
 
-  /** After the pages of a file: cuts or extends the database to its size and proves it. Errors: INTEGRITY_CHAIN, LOCAL_*. */
+  /**
+   * After the pages of a file: cuts or extends the database to its size and proves it. Errors:
+   * INTEGRITY_CHAIN, LOCAL_*.
+   */
   end({ header, trailer }: DecodedLtx, objectName: string): void {
     const checksums = this.#checksums;
     if (checksums === undefined) throw new WalrustError("INTERNAL", "a file ended that did not begin");

@@ -7,13 +7,16 @@ export interface TimelinePoint {
   /** Unix ms, never less than the one before: a clock that was set back does not reorder commits. */
   readonly timestampMs: number;
   /**
-   * Commits between the point before and this one are not known: a repair spans them, or no incremental does (pruned, lost, or a new snapshot
-   * after a gap).
+   * Commits between the point before and this one are not known: a repair spans them, or no incremental does
+   * (pruned, lost, or a new snapshot after a gap).
    */
   readonly afterHole: boolean;
 }
 
-/** All points of a database, ascending. Where several files end at a TXID, its time is the earliest one: a snapshot may be made later. */
+/**
+ * All points of a database, ascending. Where several files end at a TXID, its time is the earliest one: a
+ * snapshot may be made later.
+ */
 export function timelineOf(files: readonly RestoreFile[]): TimelinePoint[] {
   const times = new Map<Txid, number>();
   for (const { maxTxid, timestampMs } of files) {

@@ -34,7 +34,10 @@ export interface VerifyReport {
   readonly headTxid: Txid;
   /** Without one nobody knows whether the newest objects are gone. */
   readonly hasManifest: boolean;
-  /** Every file that was read and is sound, with its header and trailer: from these a manifest can be made again. */
+  /**
+   * Every file that was read and is sound, with its header and trailer: from these a manifest can be made
+   * again.
+   */
   readonly soundFiles: readonly SoundFile[];
   readonly checkedFiles: number;
   readonly checkedBytes: number;
@@ -45,7 +48,8 @@ const MAX_TRIES = 3;
 
 /**
  * Reads every byte of a backup and says exactly what is wrong with it, and what that costs. Changes nothing.
- * Errors: RESTORE_NOTHING where there is nothing to verify; STORAGE_*; the signal's reason. What is found is no error but the result.
+ * Errors: RESTORE_NOTHING where there is nothing to verify; STORAGE_*; the signal's reason. What is found is
+ * no error but the result.
  */
 export async function verify(
   { storage, cores }: { readonly storage: Storage; readonly cores: CorePool },

@@ -13,8 +13,9 @@ const fsyncOffThread = promisify(fsync);
  *   0   magic u32 "WRPT"   4   version u32   8   page size u32   12   0
  *  16   u64 for page 1, u64 for page 2, ...; all little-endian; 0: no such page (the lock page too)
  *
- * It is used through a few windows, so that neither its size nor scattered access costs much memory or many system calls.
- * Nothing in it is trusted before its checksum is that of a known position: a torn one is found out by that.
+ * It is used through a few windows, so that neither its size nor scattered access costs much memory or many
+ * system calls. Nothing in it is trusted before its checksum is that of a known position: a torn one is found
+ * out by that.
  */
 const HEADER_SIZE = 16;
 const MAGIC = 0x54505257;
@@ -86,7 +87,10 @@ export class PageTable {
     this.#pages = pages;
   }
 
-  /** Fills `into` (u64 LE each) with the checksums of `count` pages from `pgnoFrom` on; 0 beyond the end. Errors: LOCAL_IO. */
+  /**
+   * Fills `into` (u64 LE each) with the checksums of `count` pages from `pgnoFrom` on; 0 beyond the end.
+   * Errors: LOCAL_IO.
+   */
   read(pgnoFrom: number, count: number, into: Uint8Array): void {
     for (let done = 0; done < count; ) {
       const { bytes, at, entries } = this.#place(pgnoFrom + done, count - done);
@@ -95,7 +99,10 @@ export class PageTable {
     }
   }
 
-  /** Sets the checksums of `count` pages from `pgnoFrom` on to those in `from` (u64 LE each). Errors: LOCAL_IO, LOCAL_DISK_FULL. */
+  /**
+   * Sets the checksums of `count` pages from `pgnoFrom` on to those in `from` (u64 LE each). Errors:
+   * LOCAL_IO, LOCAL_DISK_FULL.
+   */
   write(pgnoFrom: number, count: number, from: Uint8Array): void {
     for (let done = 0; done < count; ) {
       const { bytes, at, entries } = this.#place(pgnoFrom + done, count - done);
@@ -135,7 +142,10 @@ export class PageTable {
     return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
   }
 
-  /** The database checksum (formats.md, section 2): XOR over all pages but the lock page, bit 63 set. Errors: LOCAL_IO, LOCAL_DISK_FULL. */
+  /**
+   * The database checksum (formats.md, section 2): XOR over all pages but the lock page, bit 63 set. Errors:
+   * LOCAL_IO, LOCAL_DISK_FULL.
+   */
   checksum(): Checksum {
     this.#flush();
     const words = new Uint32Array(STREAM_SIZE / 4);
@@ -156,7 +166,9 @@ export class PageTable {
     return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0) | CHECKSUM_FLAG;
   }
 
-  /** Makes what was written durable, waiting for the disk off this thread. Errors: LOCAL_IO, LOCAL_DISK_FULL. */
+  /**
+   * Makes what was written durable, waiting for the disk off this thread. Errors: LOCAL_IO, LOCAL_DISK_FULL.
+   */
   async sync(): Promise<void> {
     this.#flush();
     await fsyncOffThread(this.#fd).catch((error) => {
@@ -171,7 +183,10 @@ export class PageTable {
     closeSync(this.#fd);
   }
 
-  /** Where a page's entry lies in its window, and how many of the wanted ones follow there. That window is then `#recent`. */
+  /**
+   * Where a page's entry lies in its window, and how many of the wanted ones follow there. That window is
+   * then `#recent`.
+   */
   #place(
     pgno: number,
     wanted: number,

@@ -29,8 +29,9 @@ const VERSION = 3007000;
 const CHECKED_SIZE = 24;
 
 /**
- * The header in the first 32 of `bytes`, or undefined where SQLite would find no log either: too short, zeroed, another magic or
- * version, a page size that is none, or a checksum that does not hold (walIndexRecover in wal.c decides alike).
+ * The header in the first 32 of `bytes`, or undefined where SQLite would find no log either: too short,
+ * zeroed, another magic or version, a page size that is none, or a checksum that does not hold
+ * (walIndexRecover in wal.c decides alike).
  */
 export function decodeWalHeader(bytes: Uint8Array): WalHeader | undefined {
   if (bytes.length < WAL_HEADER_SIZE) return undefined;

@@ -24,8 +24,8 @@ export interface PageRows {
 }
 
 /**
- * The newest version of each page over the frames of a publication. Memory is fixed: what does not fit goes to further windows,
- * each with a pass of its own over the frames, so that every window is exact.
+ * The newest version of each page over the frames of a publication. Memory is fixed: what does not fit goes
+ * to further windows, each with a pass of its own over the frames, so that every window is exact.
  */
 export class PageMap {
   readonly #core: Core;
@@ -45,8 +45,8 @@ export class PageMap {
   }
 
   /**
-   * Adds frames that a scan has verified. `firstOrdinal` counts frames over all extents of the publication and ascends from call to call:
-   * the newest wins. A caller with a long extent adds it in slices.
+   * Adds frames that a scan has verified. `firstOrdinal` counts frames over all extents of the publication
+   * and ascends from call to call: the newest wins. A caller with a long extent adds it in slices.
    */
   addFrames(read: ReadAt, fileOffset: number, frameCount: number, firstOrdinal: number): void {
     const atOnce = Math.floor(INPUT_SIZE / this.#frameSize);

@@ -8,7 +8,9 @@ import type { ReadAt } from "./read-at.ts";
 export interface ScanLimits {
   /** Stop exactly behind so many commits. */
   readonly maxCommits?: bigint;
-  /** Stop at the last commit within so many bytes; a first transaction that is longer is still scanned whole. */
+  /**
+   * Stop at the last commit within so many bytes; a first transaction that is longer is still scanned whole.
+   */
   readonly maxBytes?: number;
 }
 
@@ -24,11 +26,17 @@ export interface ScanResult {
   readonly reachedEnd: boolean;
 }
 
-/** A quiet database appends a few frames to a log that is full of old ones: the first read is small, then they double. */
+/**
+ * A quiet database appends a few frames to a log that is full of old ones: the first read is small, then they
+ * double.
+ */
 const FIRST_READ_SIZE = 65536;
 const NO_LIMIT = 0xffffffff;
 
-/** Finds committed frames in a log by their salts and checksums. Nothing is remembered from scan to scan but positions behind commits. */
+/**
+ * Finds committed frames in a log by their salts and checksums. Nothing is remembered from scan to scan but
+ * positions behind commits.
+ */
 export class LogScanner {
   readonly #core: Core;
 
@@ -36,7 +44,10 @@ export class LogScanner {
     this.#core = core;
   }
 
-  /** From `from` (behind a commit, in the log that `header` begins) to the last commit within the limits, in one go. */
+  /**
+   * From `from` (behind a commit, in the log that `header` begins) to the last commit within the limits, in
+   * one go.
+   */
   scan(read: ReadAt, header: WalHeader, from: LogPosition, limits?: ScanLimits): ScanResult {
     const scan = this.begin(read, header, from, limits);
     for (;;) {
@@ -65,8 +76,9 @@ export class LogScan {
   #commitPages = 0;
   #committedFrames = 0;
   /**
-   * Verified so far, beyond the last commit too. An open transaction may rewrite those frames between two steps: the checksums
-   * of the frames behind them then no longer continue ours, and the scan ends at the last commit, which nothing can change.
+   * Verified so far, beyond the last commit too. An open transaction may rewrite those frames between two
+   * steps: the checksums of the frames behind them then no longer continue ours, and the scan ends at the
+   * last commit, which nothing can change.
    */
   #frames = 0;
   #checksum1: number;

@@ -3,8 +3,6 @@
  * (assembly/memory.ts re-exports it), so it may hold only constants whose text means the same in both languages.
  * Offsets and sizes in bytes. The drawing is in assembly/memory.ts.
  */
-export const WASM_PAGE_SIZE = 65536;
-
 /** SQLite's limits; a power of two in between. */
 export const PAGE_SIZE_MIN = 512;
 export const PAGE_SIZE_MAX = 65536;
@@ -15,7 +13,7 @@ export const LOCK_BYTE = 0x40000000;
 /** Behind every region that kernels copy through: they may read and write up to so many bytes past its end. */
 export const SLACK = 256;
 
-/** AssemblyScript's own data (none today) and everything below: never touched by us. */
+/** AssemblyScript's own data (the patterns of lz4.ts) and everything below. */
 export const STATIC_END = 4096;
 
 /** The compressor's table of u16 positions. */
@@ -71,13 +69,13 @@ export const BAD_PAGE_FLAGS = -2;
 export const BAD_PAGE_ORDER = -3;
 export const BAD_PAGE_ABOVE_COMMIT = -4;
 export const BAD_LOCK_PAGE = -5;
-export const BAD_PAGE_LENGTH = -7;
-export const BAD_LZ4_BLOCK = -8;
-export const BAD_LZ4_TOO_SHORT = -9;
-export const BAD_LZ4_TOO_LONG = -10;
-export const BAD_LZ4_FRAME = -11;
-export const BAD_LZ4_FRAME_CHECKSUM = -12;
-export const BAD_INDEX_VARINT = -13;
-export const BAD_INDEX_ENTRY = -14;
+export const BAD_PAGE_LENGTH = -6;
+export const BAD_LZ4_BLOCK = -7;
+export const BAD_LZ4_TOO_SHORT = -8;
+export const BAD_LZ4_TOO_LONG = -9;
+export const BAD_LZ4_FRAME = -10;
+export const BAD_LZ4_FRAME_CHECKSUM = -11;
+export const BAD_INDEX_VARINT = -12;
+export const BAD_INDEX_ENTRY = -13;
 /** Our own mistake: rows or lengths that cannot be. */
-export const BAD_CALL = -15;
+export const BAD_CALL = -14;

@@ -24,8 +24,8 @@ export interface StorageCall {
 }
 
 /**
- * What goes wrong with a call. `before`: it has no effect. `after`: it has its effect, and the answer is lost; a read or a list
- * has given `units` bytes or entries by then.
+ * What goes wrong with a call. `before`: it has no effect. `after`: it has its effect, and the answer is
+ * lost; a read or a list has given `units` bytes or entries by then.
  */
 export type Fault =
   | { readonly kind: "before"; readonly error: WalrustError }

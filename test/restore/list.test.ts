@@ -21,15 +21,40 @@ describe("databases", () => {
     const storage = new MemoryStorage({ now: () => (nowMs += 1000) });
     await backupOf(storage, "tenants/b");
     await backupOf(storage, "a");
-    const sizeBytes = storage.keys().filter((key) => key.startsWith("a/")).reduce((sum, key) => sum + storage.peek(key).length, 0);
+    const sizeBytes = storage
+      .keys()
+      .filter((key) => key.startsWith("a/"))
+      .reduce((sum, key) => sum + storage.peek(key).length, 0);
     storage.poke("a/manifest.json", new Uint8Array(10));
     storage.poke("a/notes.txt", new Uint8Array(10));
     storage.poke("empty/manifest.json", new Uint8Array(10));
     storage.poke("increments/00000002-00000002.ltx", new Uint8Array(100));
     expect(await listDatabases(storage)).toEqual([
-      { name: "a", txid: 6n, snapshotTxid: 5n, lastModifiedMs: 8000, snapshotModifiedMs: 7000, files: 4, sizeBytes },
-      { name: "increments", txid: 2n, snapshotTxid: undefined, lastModifiedMs: 12_000, snapshotModifiedMs: undefined, files: 1, sizeBytes: 100 },
-      expect.objectContaining({ name: "tenants/b", txid: 6n, snapshotTxid: 5n, lastModifiedMs: 4000, snapshotModifiedMs: 3000 }),
+      {
+        name: "a",
+        txid: 6n,
+        snapshotTxid: 5n,
+        lastModifiedMs: 8000,
+        snapshotModifiedMs: 7000,
+        files: 4,
+        sizeBytes,
+      },
+      {
+        name: "increments",
+        txid: 2n,
+        snapshotTxid: undefined,
+        lastModifiedMs: 12_000,
+        snapshotModifiedMs: undefined,
+        files: 1,
+        sizeBytes: 100,
+      },
+      expect.objectContaining({
+        name: "tenants/b",
+        txid: 6n,
+        snapshotTxid: 5n,
+        lastModifiedMs: 4000,
+        snapshotModifiedMs: 3000,
+      }),
     ]);
     expect(storage.calls.map(({ operation }) => operation)).toEqual(["list"]);
   });
@@ -66,7 +91,12 @@ describe("restore points", () => {
       { txid: 5n, timestampMs: 5000, isSnapshot: true, afterHole: false },
       { txid: 6n, timestampMs: 6000, isSnapshot: false, afterHole: true },
     ]);
-    expect(files.map(({ minTxid, maxTxid }) => `${minTxid}-${maxTxid}`)).toEqual(["1-1", "1-5", "2-5", "6-6"]);
+    expect(files.map(({ minTxid, maxTxid }) => `${minTxid}-${maxTxid}`)).toEqual([
+      "1-1",
+      "1-5",
+      "2-5",
+      "6-6",
+    ]);
     expect({ headTxid, missing }).toEqual({ headTxid: 6n, missing: [] });
     // The manifest saves the look at what it names.
     expect(storage.calls.filter(({ operation }) => operation === "read")).toHaveLength(withManifest ? 1 : 4);
@@ -81,10 +111,12 @@ describe("restore points", () => {
     const { points, headTxid, missing } = await listRestorePoints(storage, "app");
     expect(points.map(({ txid }) => txid)).toEqual([1n]);
     expect(headTxid).toBe(6n);
-    expect(missing.sort()).toEqual([history.key(1n, 5n), history.key(2n, 5n)]);
+    expect(missing.toSorted()).toEqual([history.key(1n, 5n), history.key(2n, 5n)]);
   });
 
   test("of nothing", async () => {
-    await expect(listRestorePoints(new MemoryStorage(), "app")).rejects.toMatchObject({ code: "RESTORE_NOTHING" });
+    await expect(listRestorePoints(new MemoryStorage(), "app")).rejects.toMatchObject({
+      code: "RESTORE_NOTHING",
+    });
   });
 });

@@ -81,6 +81,15 @@ describe("a large upload", () => {
     expect(Buffer.compare(stored(), whole(body))).toBe(0);
   });
 
+  it("sees a final refusal in an answer of status 200", async () => {
+    bench.server.faults.add({ kind: "refuse", status: 200, code: "AccessDenied" }, "CompleteMultipartUpload");
+    const started = await upload(body);
+    expect(await refusal(started.complete(HEAD))).toBe("STORAGE_AUTH");
+    expect(operations().filter((operation) => operation === "CompleteMultipartUpload")).toHaveLength(1);
+    await started.abort();
+    expect(bench.server.openUploads).toBe(0);
+  });
+
   it("fails at the next write or at the end when a part is refused, and leaves nothing", async () => {
     bench.server.faults.add({ kind: "refuse", status: 403, code: "AccessDenied" }, "UploadPart", { times: 100 });
     expect(await refusal(upload(bytesOf(8 * PART, 1)))).toBe("STORAGE_AUTH");

@@ -30,7 +30,10 @@ interface State {
   readonly timestampMs: number;
 }
 
-/** Publishes successive images of one database as LTX files, and remembers each of them: what restore must give back. */
+/**
+ * Publishes successive images of one database as LTX files, and remembers each of them: what restore must
+ * give back.
+ */
 export class History {
   readonly name: string;
   /** What a manifest says of the files published. */

@@ -1,0 +1,49 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { constants } from "node:os";
+import { WalrustError } from "../errors.ts";
+import { type CliContext, StopRequest } from "./context.ts";
+
+/** A program that runs under `watch --exec`. */
+export interface Application {
+  /** Its exit code; 128 + the number of the signal that ended it, as shells have it. */
+  readonly exited: Promise<number>;
+  stop(): void;
+}
+
+/**
+ * Starts a command through the shell, with our terminal. Off a terminal it gets a process group of its own, so that a signal reaches what
+ * the shell started too; on a terminal it stays in ours, where the keyboard's signals reach it without us.
+ */
+export function startApplication(command: string, context: CliContext): Application {
+  const onTerminal = context.stdin.isTTY === true;
+  const child = spawn(command, {
+    shell: true,
+    stdio: "inherit",
+    env: context.env,
+    cwd: context.cwd,
+    detached: !onTerminal,
+  });
+  const { signal } = context;
+  const onStop = () => {
+    const by =
+      signal.reason instanceof StopRequest && signal.reason.by !== "parent" ? signal.reason.by : "SIGTERM";
+    if (!(onTerminal && by === "SIGINT")) sendSignal(child, by, onTerminal);
+  };
+  signal.addEventListener("abort", onStop, { once: true });
+  const exited = new Promise<number>((resolve, reject) => {
+    child.on("error", (cause) => {
+      reject(new WalrustError("USAGE", `--exec: ${JSON.stringify(command)} cannot be started`, { cause }));
+    });
+    child.on("exit", (code, by) => resolve(code ?? 128 + (by ? constants.signals[by] : 0)));
+  });
+  return {
+    exited: exited.finally(() => signal.removeEventListener("abort", onStop)),
+    stop: () => sendSignal(child, "SIGTERM", onTerminal),
+  };
+}
+
+function sendSignal(child: ChildProcess, name: NodeJS.Signals, onTerminal: boolean): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  if (onTerminal) child.kill(name);
+  else process.kill(-child.pid, name);
+}

@@ -1,0 +1,151 @@
+import type { FlagValues } from "../../config/flags.ts";
+import type { Settings } from "../../config/settings.ts";
+import { WalrustError } from "../../errors.ts";
+import { startApplication } from "../application.ts";
+import { Option, WalrustCommand } from "../command.ts";
+import { openLog } from "../output.ts";
+import { refuseIncomplete } from "../watch-outcome.ts";
+
+export class WatchCommand extends WalrustCommand {
+  static override paths = [["watch"]];
+  static override usage = WalrustCommand.Usage({
+    description: "Keep copies of any number of live databases, in one process",
+    details:
+      "DATABASES are paths or patterns; without any, those of the configuration are watched. Times are seconds, or\n" +
+      "500ms, 5s, 2m, 1h, 7d. SIGTERM and SIGINT publish what is pending before the end; a second one ends at once.",
+    examples: [
+      ["One database", "walrust watch app.db -b s3://copies"],
+      ["All of a folder, also those that appear later", "walrust watch '/data/*.db' -b s3://copies"],
+      ["To try it out: copies in a folder", "walrust watch app.db -b file:///backups"],
+      [
+        "Around an application: its exit code is ours",
+        "walrust watch app.db -b s3://copies --exec 'node server.js'",
+      ],
+      ["Everything that is new, then the end", "walrust watch app.db -b s3://copies --once"],
+    ],
+  });
+
+  databases = Option.Rest({ name: "DATABASES" });
+  once = Option.Boolean("--once", false, { description: "publish what is new, then end" });
+  exec = Option.String("--exec", { description: "COMMAND run it under the watch, and end with it" });
+  walSyncInterval = Option.String("--wal-sync-interval", {
+    description: "TIME least time between two publications (1)",
+  });
+  snapshotInterval = Option.String("--snapshot-interval", {
+    description: "TIME between snapshots; 0 = never (3600)",
+  });
+  maxChanges = Option.String("--max-changes", {
+    description: "N commits that call for a snapshot; 0 = off (0)",
+  });
+  maxInterval = Option.String("--max-interval", {
+    description: "TIME after which changes are in a snapshot; 0 = off (0)",
+  });
+  onIdle = Option.String("--on-idle", {
+    description: "TIME of quiet after changes that calls for a snapshot; 0 = off (0)",
+  });
+  onStartup = Option.String("--on-startup", {
+    tolerateBoolean: true,
+    description: "a snapshot at the start, if there are changes; --on-startup=false turns it off (true)",
+  });
+  checkpointInterval = Option.String("--checkpoint-interval", {
+    description: "TIME between checkpoints (60)",
+  });
+  minCheckpointPages = Option.String("--min-checkpoint-pages", {
+    description: "N pages of log worth a checkpoint (1000)",
+  });
+  walTruncateThreshold = Option.String("--wal-truncate-threshold", {
+    description: "N pages of log at which it is truncated, as an emergency; 0 = never (121359)",
+  });
+  uploaderConcurrency = Option.String("--uploader-concurrency", {
+    description: "N uploads at once, over all databases (16)",
+  });
+  maxRetries = Option.String("--max-retries", { description: "N tries again of a failed request (5)" });
+  baseDelayMs = Option.String("--base-delay-ms", { description: "MS before the first of them (100)" });
+  maxDelayMs = Option.String("--max-delay-ms", { description: "MS at most before one (30000)" });
+  noCircuitBreaker = Option.Boolean("--no-circuit-breaker", {
+    description: "ask a failing storage again and again",
+  });
+  circuitBreakerThreshold = Option.String("--circuit-breaker-threshold", {
+    description: "N failures in a row, after which it is left alone for a while (10)",
+  });
+  shadowDir = Option.String("--shadow-dir", {
+    description: "FOLDER for local state (default: beside each database)",
+  });
+  shadowMaxSize = Option.String("--shadow-max-size", {
+    description: "SIZE of local state at most, per database (5GiB)",
+  });
+  /** There are no metrics yet: what this asks for is so. */
+  noMetrics = Option.Boolean("--no-metrics", { hidden: true });
+
+  override async execute(): Promise<number> {
+    const { resolveSettings } = await import("../../config/resolve.ts");
+    const settings = await resolveSettings(
+      this.sources({
+        paths: this.databases,
+        flags: this.#flags(),
+        once: this.once,
+        ...(this.exec === undefined ? {} : { exec: this.exec }),
+      }),
+    );
+    if (settings.databases.length + settings.globs.length === 0) {
+      throw new WalrustError("USAGE", "watch: there is no database to watch", {
+        hint: "Name them on the command line, or under [[databases]] in walrust.toml.",
+      });
+    }
+    return settings.daemon.exec === undefined
+      ? this.#watch(settings, this.context.signal)
+      : this.#watchAround(settings.daemon.exec, settings);
+  }
+
+  async #watch(settings: Settings, stop: AbortSignal): Promise<number> {
+    const { jsonReporter, logReporter } = await import("../../observability/reporter.ts");
+    const { clock, stdout } = this.context;
+    const report = this.json
+      ? jsonReporter(clock, (line) => stdout.write(line))
+      : logReporter(await openLog(this.context, settings.log));
+    const walrust = await this.openWith(settings);
+    try {
+      refuseIncomplete(await walrust.watch(settings, { stop, events: report }));
+      return 0;
+    } finally {
+      await walrust.close();
+    }
+  }
+
+  /** The application ends, or we are told to end and tell it: either way it comes first, and the last commits are published after. */
+  async #watchAround(command: string, settings: Settings): Promise<number> {
+    const application = startApplication(command, this.context);
+    const stop = new AbortController();
+    const watched = this.#watch(settings, stop.signal).catch((error: unknown) => {
+      application.stop();
+      throw error;
+    });
+    const [exitCode] = await Promise.all([application.exited.finally(() => stop.abort()), watched]);
+    return exitCode;
+  }
+
+  #flags(): FlagValues {
+    return {
+      s3: { concurrency: this.uploaderConcurrency },
+      sync: {
+        wal_sync_interval: this.walSyncInterval,
+        snapshot_interval: this.snapshotInterval,
+        max_changes: this.maxChanges,
+        max_interval: this.maxInterval,
+        on_idle: this.onIdle,
+        on_startup: this.onStartup,
+        checkpoint_interval: this.checkpointInterval,
+        min_checkpoint_page_count: this.minCheckpointPages,
+        wal_truncate_threshold_pages: this.walTruncateThreshold,
+      },
+      retry: {
+        max_retries: this.maxRetries,
+        base_delay_ms: this.baseDelayMs,
+        max_delay_ms: this.maxDelayMs,
+        circuit_breaker_enabled: this.noCircuitBreaker === true ? false : undefined,
+        circuit_breaker_threshold: this.circuitBreakerThreshold,
+      },
+      shadow: { dir: this.shadowDir, max_size: this.shadowMaxSize },
+    };
+  }
+}
