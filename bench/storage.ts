@@ -57,8 +57,13 @@ async function measure(serverPath: string, load: Load): Promise<StorageReport> {
   try {
     const [endpoint] = (await once(server, "message")) as [string];
     const env = { AWS_ACCESS_KEY_ID: IDENTITY.accessKeyId, AWS_SECRET_ACCESS_KEY: IDENTITY.secretAccessKey };
-    const s3 = await openStorage(settingsFor(IDENTITY.bucket, load.atOnce, endpoint), { clock: systemClock, env });
-    const files = await openStorage(settingsFor(pathToFileURL(folder).href, load.atOnce), { clock: systemClock });
+    const s3 = await openStorage(settingsFor(IDENTITY.bucket, load.atOnce, endpoint), {
+      clock: systemClock,
+      env,
+    });
+    const files = await openStorage(settingsFor(pathToFileURL(folder).href, load.atOnce), {
+      clock: systemClock,
+    });
     const before = rssMegabytes();
     await putAll(s3, { ...load, puts: 200 }); // connections and compiled code are not what a PUT costs
     const cpuBefore = process.cpuUsage();

@@ -1,7 +1,8 @@
 import type { Clock } from "./clock.ts";
 import type { Environment } from "./config/environment.ts";
-import type { Settings } from "./config/settings.ts";
+import type { DatabaseSettings, Settings } from "./config/settings.ts";
 import type { TaskResult } from "./daemon/database-task.ts";
+import type { SnapshotTaken } from "./daemon/snapshot-now.ts";
 import type { EventSink } from "./events.ts";
 import type { Log } from "./observability/log.ts";
 import type { ListedDatabase, RestorePoints } from "./restore/list.ts";
@@ -67,6 +68,22 @@ export class OpenedWalrust {
     const { clock, log } = this.#dependencies;
     const abort = new AbortController().signal; // whoever wants the end at once ends the process
     return runDaemon({ settings, storage: this.#storage, clock, log, events, stop, abort });
+  }
+
+  /** One full snapshot now, beside a running watch too. See snapshotNow() of daemon/snapshot-now.ts. */
+  async snapshot(
+    settings: Settings,
+    database: DatabaseSettings,
+    { stop, events }: WatchOptions,
+  ): Promise<SnapshotTaken> {
+    const [{ taskDependencies }, { snapshotNow }] = await Promise.all([
+      import("./daemon/daemon.ts"),
+      import("./daemon/snapshot-now.ts"),
+    ]);
+    const { clock, log } = this.#dependencies;
+    await this.#storage.check({ signal: stop });
+    const options = { settings, storage: this.#storage, clock, log, events, stop, abort: stop };
+    return snapshotNow(database, await taskDependencies(options));
   }
 
   /** The databases that the storage has. */

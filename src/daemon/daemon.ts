@@ -3,11 +3,12 @@ import pLimit from "p-limit";
 import type { Clock } from "../clock.ts";
 import { expandGlobs } from "../config/databases.ts";
 import type { DatabaseSettings, Settings } from "../config/settings.ts";
-import { toWalrustError } from "../errors.ts";
+import { toWalrustError, WalrustError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import type { Log } from "../observability/log.ts";
 import type { Storage } from "../storage/storage.ts";
 import { CorePool } from "../wasm/core-pool.ts";
+import { type ControlReply, type ControlRequest, ControlServer } from "./control.ts";
 import { DatabaseTask, type TaskDependencies, type TaskResult } from "./database-task.ts";
 import { FolderWatcher } from "./watcher.ts";
 
@@ -39,6 +40,22 @@ export async function runDaemon(options: DaemonOptions): Promise<readonly TaskRe
   return daemon.run();
 }
 
+/** What the tasks of one process share. */
+export async function taskDependencies(
+  options: DaemonOptions,
+  controlSocket = "",
+): Promise<TaskDependencies> {
+  const { settings, storage, clock, events, stop, abort } = options;
+  const cores = new CorePool({ maxCores: MAX_CORES });
+  const { core: scanCore } = await cores.acquire();
+  return {
+    ...{ daemon: settings.daemon, storage, clock, events, cores, scanCore, stop, abort, controlSocket },
+    limitUploads: pLimit(settings.daemon.uploaderConcurrency),
+    limitOpening: pLimit(OPENING_AT_ONCE),
+    nodeId: randomBytes(8).readBigUInt64BE() | 1n,
+  };
+}
+
 class Daemon {
   readonly #options: DaemonOptions;
   readonly #watcher: FolderWatcher;
@@ -59,8 +76,11 @@ class Daemon {
   async run(): Promise<readonly TaskResult[]> {
     const { settings, storage, stop } = this.#options;
     await storage.check({ signal: stop });
-    const deps = await this.#dependencies();
+    const control = settings.daemon.once
+      ? undefined
+      : await ControlServer.listen((request) => this.#answer(request));
     try {
+      const deps = await taskDependencies(this.#options, control?.path ?? "");
       const named = settings.databases.map((database) => this.#start(database, deps));
       await this.#lookUpGlobs(deps);
       await this.#refuseIfAllFailed(named);
@@ -71,20 +91,16 @@ class Daemon {
       for (const { task } of this.#running.values()) task.stop();
       await this.#allEnded();
       await this.#watcher.close();
+      await control?.close();
     }
   }
 
-  async #dependencies(): Promise<TaskDependencies> {
-    const { settings, storage, clock, events, stop, abort } = this.#options;
-    const cores = new CorePool({ maxCores: MAX_CORES });
-    const { core: scanCore } = await cores.acquire();
-    return {
-      ...{ daemon: settings.daemon, storage, clock, events, cores, scanCore, stop, abort },
-      limitUploads: pLimit(settings.daemon.uploaderConcurrency),
-      limitOpening: pLimit(OPENING_AT_ONCE),
-      nodeId: randomBytes(8).readBigUInt64BE() | 1n,
-      controlSocket: "",
-    };
+  async #answer({ database }: ControlRequest): Promise<ControlReply> {
+    const running = [...this.#running.values()].find(({ task }) => task.isOf(database));
+    if (running === undefined)
+      throw new WalrustError("DATABASE_NOT_FOUND", `${database} is not watched by this process`);
+    const { key, maxTxid, sizeBytes } = await running.task.snapshot("command");
+    return { key, txid: maxTxid.toString(), sizeBytes };
   }
 
   #start(database: DatabaseSettings, deps: TaskDependencies): DatabaseTask {

@@ -1,8 +1,9 @@
 import type { Clock } from "../clock.ts";
 import type { DaemonSettings, DatabaseSettings } from "../config/settings.ts";
-import { toWalrustError, type WalrustError } from "../errors.ts";
+import { toWalrustError, WalrustError } from "../errors.ts";
 import type { DatabaseEvent, EventSink, SnapshotTrigger } from "../events.ts";
 import { openReplica } from "../replication/open-replica.ts";
+import type { PublishedFile } from "../replication/publisher.ts";
 import type { RepairReason, Replica } from "../replication/replica.ts";
 import { DatabaseLock } from "../shadow/lock.ts";
 import { createShadowFolder, type ShadowFolder, shadowFolder } from "../shadow/shadow-folder.ts";
@@ -43,6 +44,12 @@ export interface TaskResult {
   readonly error: WalrustError | undefined;
 }
 
+/** A snapshot that somebody waits for. */
+export interface SnapshotRequest {
+  readonly trigger: SnapshotTrigger;
+  readonly done: (taken: Promise<PublishedFile>) => void;
+}
+
 /**
  * Everything about one database, in one loop that alone owns its state: opens it, serves it until a gap, a failure or the stop, closes it,
  * and opens it again. Whoever has news for it only calls `wake`.
@@ -52,21 +59,31 @@ export class DatabaseTask {
   readonly #deps: TaskDependencies;
   readonly #waker: Waker;
   readonly #backoff: Backoff;
+  readonly #first: SnapshotRequest | undefined;
   readonly #stop: AbortController = new AbortController();
   /** Settled by the end of the first try to open: with what went wrong, if something did. */
   readonly firstOpening: Promise<WalrustError | undefined>;
   #opened: (error: WalrustError | undefined) => void = () => {};
   #serving: Serving | undefined;
+  /** With symbolic links resolved, once it was found. */
+  #databasePath: string | undefined;
   #lastError: WalrustError | undefined;
 
-  constructor(database: DatabaseSettings, deps: TaskDependencies) {
+  /** @param first a snapshot to begin with */
+  constructor(database: DatabaseSettings, deps: TaskDependencies, first?: SnapshotRequest) {
     this.database = database;
+    this.#first = first;
     this.#deps = deps;
     this.#waker = new Waker(deps.clock);
     this.#backoff = new Backoff(deps.clock, (news) => this.#tellTrouble(news));
     this.firstOpening = new Promise((resolve) => {
       this.#opened = resolve;
     });
+  }
+
+  /** @param database absolute path, symbolic links resolved */
+  isOf(database: string): boolean {
+    return this.#databasePath === database;
   }
 
   /** Something may have happened to the database. */
@@ -80,10 +97,15 @@ export class DatabaseTask {
     this.#waker.wake();
   }
 
-  /** False: it is not open at this moment. */
-  askForSnapshot(trigger: SnapshotTrigger): boolean {
-    this.#serving?.askForSnapshot(trigger);
-    return this.#serving !== undefined;
+  /** Errors: those of the snapshot; DATABASE_LOCKED while the database is not open. */
+  async snapshot(trigger: SnapshotTrigger): Promise<PublishedFile> {
+    if (this.#serving === undefined) {
+      throw new WalrustError("DATABASE_LOCKED", `${this.database.path} is not open at this moment`, {
+        ...(this.#lastError && { cause: this.#lastError }),
+        hint: "The log of the running walrust says why; try again.",
+      });
+    }
+    return this.#serving.snapshot(trigger);
   }
 
   /** Never rejects. */
@@ -112,6 +134,7 @@ export class DatabaseTask {
   async #serveOnce(stop: AbortSignal, gap: RepairReason | undefined): Promise<ServingEnd> {
     const { daemon, controlSocket } = this.#deps;
     const { database } = databasePaths(this.database.path);
+    this.#databasePath = database;
     const folder = shadowFolder(database, daemon.shadowDir);
     createShadowFolder(folder);
     const lock = DatabaseLock.acquire(folder.lock, database, controlSocket);
@@ -159,6 +182,7 @@ export class DatabaseTask {
       tell: (event) => this.#tell(event),
     });
     this.#serving = serving;
+    this.#first?.done(serving.snapshot(this.#first.trigger));
     this.#opened(undefined);
     const end = await serving.run();
     if (end.kind === "stopped")

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { SyncSettings } from "../config/settings.ts";
 import { toWalrustError, type WalrustError } from "../errors.ts";
 import type { DatabaseEvent, SnapshotTrigger } from "../events.ts";
+import type { PublishedFile } from "../replication/publisher.ts";
 import type { DutyOutcome, RepairReason, Replica } from "../replication/replica.ts";
 import type { Backoff } from "./backoff.ts";
 import { type HandoverNews, Handovers } from "./handovers.ts";
@@ -14,7 +15,7 @@ export interface ServingOptions {
   readonly clock: Clock;
   readonly waker: Waker;
   readonly backoff: Backoff;
-  /** Sync what is there, then stop; nothing is tried again. */
+  /** Sync what is there, take a snapshot if one is asked for, then stop; nothing is tried again. */
   readonly once: boolean;
   readonly shadowMaxSizeBytes: number;
   readonly tell: (event: DatabaseEvent) => void;
@@ -60,13 +61,11 @@ export class Serving {
     this.#lastCursorMs = clock.monotonicMs();
   }
 
-  get replica(): Replica {
-    return this.#replica;
-  }
-
-  askForSnapshot(trigger: SnapshotTrigger): void {
-    this.#snapshots.ask(trigger);
+  /** Errors: see Snapshots.ask. */
+  snapshot(trigger: SnapshotTrigger): Promise<PublishedFile> {
+    const taken = this.#snapshots.ask(trigger);
     this.#options.waker.wake();
+    return taken;
   }
 
   /** Errors: DATABASE_*, LOCAL_* that the loop cannot outwait; then the database is opened again. */
@@ -74,7 +73,7 @@ export class Serving {
     const { stop, waker, once } = this.#options;
     try {
       await this.#doDuty();
-      while (!stop.aborted && !once) {
+      while (!stop.aborted && (!once || this.#snapshots.isAsked)) {
         const end = await this.#round();
         if (end) return end;
         await waker.sleepUntil(this.#nextMs());
@@ -165,7 +164,7 @@ export class Serving {
   #failed(error: WalrustError): void {
     if (error.code === "INTEGRITY_CHAIN") this.#end = { kind: "gap", reason: "pages-missing" };
     else if (error.code === "STORAGE_CONFLICT") this.#end = { kind: "reopen" };
-    else if (!isOutwaited(error)) this.#failure = error;
+    else if (this.#options.once || !isOutwaited(error)) this.#failure = error;
     this.#retryAtMs = this.#options.backoff.failed(error);
     this.#snapshots.abandon();
   }

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { SyncSettings } from "../config/settings.ts";
-import { toWalrustError, type WalrustError } from "../errors.ts";
+import { toWalrustError, WalrustError } from "../errors.ts";
 import type { SnapshotTrigger } from "../events.ts";
 import type { PublishedFile } from "../replication/publisher.ts";
 import type { Replica, SnapshotPoint } from "../replication/replica.ts";
@@ -16,6 +16,12 @@ export type SnapshotNews =
   | { readonly kind: "failed"; readonly error: WalrustError };
 
 const RETRY_MS = 30_000;
+
+interface Request {
+  readonly trigger: SnapshotTrigger;
+  readonly resolve: (file: PublishedFile) => void;
+  readonly reject: (error: WalrustError) => void;
+}
 
 type State =
   | { readonly kind: "none" }
@@ -40,7 +46,7 @@ export class Snapshots {
   #lastMs: number;
   #firstChangeMs: number;
   #retryAtMs = 0;
-  #asked: SnapshotTrigger | undefined;
+  #asked: Request | undefined;
 
   constructor(replica: Replica, sync: SyncSettings, clock: Clock, tell: (news: SnapshotNews) => void) {
     this.#replica = replica;
@@ -62,18 +68,23 @@ export class Snapshots {
     this.#lastMs = this.#clock.monotonicMs();
   }
 
-  /** Takes one as soon as it can be. */
-  ask(trigger: SnapshotTrigger): void {
-    this.#asked = trigger;
+  /** Takes one as soon as it can be. Errors: those of storage; USAGE when one is asked for already. */
+  ask(trigger: SnapshotTrigger): Promise<PublishedFile> {
+    if (this.#asked !== undefined) {
+      return Promise.reject(new WalrustError("USAGE", "a snapshot of this database is under way already"));
+    }
+    return new Promise((resolve, reject) => {
+      this.#asked = { trigger, resolve, reject };
+    });
   }
 
-  get isRunning(): boolean {
-    return this.#state.kind === "running";
+  get isAsked(): boolean {
+    return this.#asked !== undefined;
   }
 
   dueAtMs(lastCommitMs: number): number | undefined {
     if (this.#state.kind !== "none") return undefined;
-    return this.#asked === undefined ? this.#due(lastCommitMs)?.atMs : this.#retryAtMs;
+    return this.#asked === undefined ? this.#due(lastCommitMs)?.atMs : Number.NEGATIVE_INFINITY;
   }
 
   /** Commits were captured. */
@@ -85,7 +96,7 @@ export class Snapshots {
   async proceed(lastCommitMs: number, signal: AbortSignal): Promise<void> {
     const dueAtMs = this.dueAtMs(lastCommitMs);
     if (this.#state.kind === "none" && dueAtMs !== undefined && dueAtMs <= this.#clock.monotonicMs()) {
-      const trigger = this.#asked ?? this.#due(lastCommitMs)?.trigger ?? "interval";
+      const trigger = this.#asked?.trigger ?? this.#due(lastCommitMs)?.trigger ?? "interval";
       const point = await this.#replica.pinForSnapshot({ signal });
       this.#state = { kind: "pinned", point, trigger, sinceMs: this.#clock.monotonicMs() };
     }
@@ -96,15 +107,25 @@ export class Snapshots {
 
   /** Lets a pin go that waits for a storage that does not answer. */
   abandon(): void {
-    if (this.#state.kind !== "pinned") return;
-    this.#state.point.end();
-    this.#state = { kind: "none" };
+    if (this.#state.kind === "pinned") {
+      this.#state.point.end();
+      this.#state = { kind: "none" };
+      this.#refuse(
+        new WalrustError("STORAGE_UNAVAILABLE", "storage did not take the increments before the snapshot"),
+      );
+    }
   }
 
-  /** After the signal of a running one was aborted. */
+  /** After the signal of a running one was aborted, or to wait for its end. */
   async stop(): Promise<void> {
     await this.#running;
     this.abandon();
+    this.#refuse(new WalrustError("ABORTED", "walrust stopped before the snapshot was taken"));
+  }
+
+  #refuse(error: WalrustError): void {
+    this.#asked?.reject(error);
+    this.#asked = undefined;
   }
 
   get #changes(): bigint {
@@ -119,11 +140,14 @@ export class Snapshots {
     try {
       const file = await this.#replica.publishSnapshot(point, { signal });
       this.took(point.txid);
+      this.#asked?.resolve(file);
       this.#asked = undefined;
       this.#tell({ kind: "done", file, trigger, durationMs: this.#clock.monotonicMs() - sinceMs });
     } catch (error) {
+      const failure = toWalrustError(error);
       this.#retryAtMs = this.#clock.monotonicMs() + RETRY_MS;
-      this.#tell({ kind: "failed", error: toWalrustError(error) });
+      this.#refuse(failure);
+      this.#tell({ kind: "failed", error: failure });
     } finally {
       point.end();
       this.#state = { kind: "none" };

@@ -40,6 +40,8 @@ export type CaptureOutcome = { readonly kind: "captured"; readonly commits: numb
 
 export type Gap = { readonly kind: "gap"; readonly reason: GapReason };
 
+const UNSETTLED_LIMIT_MS = 10_000;
+
 /** More in one run would make publications that cannot be cut. */
 const SLICE_BYTES = 64 << 20;
 
@@ -61,6 +63,7 @@ export class Capture {
   #restarted: "no" | "empty" | "with-commits" = "no";
 
   #frames: number;
+  #unsettledSinceMs: number | undefined;
 
   constructor(options: CaptureOptions, state: CapturedState) {
     this.#options = options;
@@ -155,6 +158,8 @@ export class Capture {
     const index = this.#options.log.index();
     const continuity = this.#decide(index);
     if (continuity.kind === "gap") return continuity;
+    if (continuity.kind === "unsettled") return this.#unsettled();
+    this.#unsettledSinceMs = undefined;
     if (continuity.kind === "idle" || index === undefined) return { kind: "captured", commits: 0 };
     if (continuity.kind === "restarted") this.#enter(continuity.header);
     let commits = 0;
@@ -187,6 +192,14 @@ export class Capture {
       secured: this.#secured && this.#restarted !== "with-commits",
       sameFile: log.samePath(),
     });
+  }
+
+  /** It passes by itself, unless somebody removed the log under SQLite: then it must not look like quiet for ever. */
+  #unsettled(): CaptureOutcome {
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#unsettledSinceMs ??= nowMs;
+    if (nowMs - this.#unsettledSinceMs < UNSETTLED_LIMIT_MS) return { kind: "captured", commits: 0 };
+    return { kind: "gap", reason: "log-unreadable" };
   }
 
   #enter(header: WalHeader): void {

@@ -80,7 +80,7 @@ export function headDrafts(catalog: Catalog): FindingDraft[] {
   const last = [...present, ...missing].reduce((head, { maxTxid }) => (maxTxid > head ? maxTxid : head), 0n);
   if (manifest === undefined || last >= headTxid) return [];
   const object = databaseKeys(name).manifest();
-  const message = `it says that TXID ${headTxid} was published, but TXIDs ${last + 1n} to ${headTxid} are in no object`;
+  const message = `it names TXID ${headTxid}, but TXIDs ${last + 1n} to ${headTxid} are in no object`;
   const standIn = { ...UNKNOWN, key: object, minTxid: 1n, maxTxid: headTxid };
   return [{ kind: "hole", code: "INTEGRITY_MISSING", object, message, standIn }];
 }

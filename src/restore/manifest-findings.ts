@@ -62,7 +62,7 @@ function wholeDrafts(
     drafts.push(
       finding(
         key,
-        `last_checksum ${formatChecksum(manifest.lastChecksum)} is that of no file at TXID ${manifest.currentTxid}`,
+        `last_checksum ${formatChecksum(manifest.lastChecksum)} is that of no file that ends there`,
       ),
     );
   }

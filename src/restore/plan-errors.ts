@@ -31,7 +31,7 @@ export function twoHistories(name: string, txid: Txid, endings: readonly Restore
     "INTEGRITY_CHAIN",
     `"${name}" has two histories that differ at TXID ${txid}: ${keys.join(", ")}`,
     {
-      hint: "Two writers published under one name. Restore an earlier --txid that only one history has, and give each its own prefix.",
+      hint: "Two writers published under one name: restore a --txid before they parted, and give each its own prefix.",
       details: { txid: String(txid), objects: keys.join(" ") },
     },
   );

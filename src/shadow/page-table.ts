@@ -1,7 +1,6 @@
 import { closeSync, fstatSync, fsync, ftruncateSync, openSync, readSync } from "node:fs";
 import { promisify } from "node:util";
-import { CHECKSUM_FLAG, type Checksum } from "../ltx/format.ts";
-import { LOCK_BYTE } from "../wasm/layout.ts";
+import { CHECKSUM_FLAG, type Checksum, lockPage } from "../ltx/format.ts";
 import { writeFully } from "./durable-file.ts";
 import { localError } from "./local-error.ts";
 
@@ -69,15 +68,9 @@ export class PageTable {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw localError(error, "open", path);
     }
-    const header = new Uint32Array(HEADER_SIZE / 4);
-    const whole = readSync(fd, header, 0, HEADER_SIZE, 0) === HEADER_SIZE;
-    const [magic, version, pageSizeBytes = 0] = header;
-    if (!whole || magic !== MAGIC || version !== VERSION) {
-      closeSync(fd);
-      return undefined;
-    }
-    const pages = Math.floor((fstatSync(fd).size - HEADER_SIZE) / ENTRY_SIZE);
-    return new PageTable(path, fd, pageSizeBytes, pages);
+    const table = readHeader(fd, path);
+    if (table === undefined) closeSync(fd);
+    return table && new PageTable(path, fd, table.pageSizeBytes, table.pages);
   }
 
   private constructor(path: string, fd: number, pageSizeBytes: number, pages: number) {
@@ -160,7 +153,7 @@ export class PageTable {
       at += got;
     }
     const lockEntry = new Uint32Array(2);
-    this.read(LOCK_BYTE / this.pageSizeBytes + 1, 1, new Uint8Array(lockEntry.buffer));
+    this.read(lockPage(this.pageSizeBytes), 1, new Uint8Array(lockEntry.buffer));
     low ^= lockEntry[0] ?? 0;
     high ^= lockEntry[1] ?? 0;
     return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0) | CHECKSUM_FLAG;
@@ -246,5 +239,18 @@ export class PageTable {
     } catch (error) {
       throw localError(error, operation, this.#path);
     }
+  }
+}
+
+function readHeader(fd: number, path: string): Pick<PageTable, "pageSizeBytes" | "pages"> | undefined {
+  const header = new Uint32Array(HEADER_SIZE / 4);
+  try {
+    const whole = readSync(fd, header, 0, HEADER_SIZE, 0) === HEADER_SIZE;
+    const [magic, version, pageSizeBytes = 0] = header;
+    if (!whole || magic !== MAGIC || version !== VERSION) return undefined;
+    return { pageSizeBytes, pages: Math.floor((fstatSync(fd).size - HEADER_SIZE) / ENTRY_SIZE) };
+  } catch (error) {
+    closeSync(fd);
+    throw localError(error, "read", path);
   }
 }

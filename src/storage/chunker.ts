@@ -1,3 +1,5 @@
+import { WalrustError } from "../errors.ts";
+
 /** Delivers chunk `index`. A chunk whose delivery returns undefined is kept by the receiver and never reused. */
 export type DeliverChunk = (chunk: Uint8Array, index: number) => Promise<void> | undefined;
 
@@ -63,7 +65,7 @@ export class Chunker {
   /** Hands nothing more on and waits for the deliveries under way, however they end. */
   async stop(): Promise<void> {
     this.#queue.length = 0;
-    this.#failure ??= { error: new Error("stopped") };
+    this.#failure ??= { error: new WalrustError("ABORTED", "the upload was given up") };
     this.#wake();
     await new Promise<void>((resolve) => {
       this.#waiters.push({ isDone: () => this.#underWay === 0, settle: resolve });

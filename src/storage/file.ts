@@ -1,21 +1,19 @@
-import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { access, type FileHandle, open, unlink } from "node:fs/promises";
 import { dirname, extname } from "node:path";
 import { WalrustError } from "../errors.ts";
-import { LTX_HEADER_SIZE, LTX_TRAILER_SIZE } from "../ltx/format.ts";
 import { checkAborted } from "./abort.ts";
 import type { StorageDependencies } from "./dependencies.ts";
 import { fileError, meansNothingThere } from "./file-error.ts";
 import { StorageFolder, syncFolder } from "./file-folder.ts";
 import { listFolder } from "./file-list.ts";
+import { ltxBodySha256, pieces } from "./file-read.ts";
 import { etagOf, TempFile } from "./file-temp.ts";
 import { FileUpload } from "./file-upload.ts";
 import { assertListPrefix } from "./key-rules.ts";
 import type * as contract from "./storage.ts";
 import { formatStorageUrl } from "./url.ts";
 
-const READ_SIZE_BYTES = 256 * 1024;
 const DELETES_AT_ONCE = 16;
 
 /**
@@ -175,44 +173,6 @@ interface Facts {
   readonly ino: number;
   readonly size: number;
   readonly mtimeMs: number;
-}
-
-/** The bytes [start, end) of an open file, in one buffer that is used again for each piece. */
-async function* pieces(
-  handle: FileHandle,
-  key: string,
-  start: number,
-  end: number,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
-  const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(READ_SIZE_BYTES, end - start)));
-  for (let position = start; position < end; ) {
-    checkAborted(signal);
-    const { bytesRead } = await handle
-      .read(buffer, 0, Math.min(buffer.length, end - position), position)
-      .catch((error: unknown) => {
-        throw fileError(error, `read ${key}`);
-      });
-    // Objects are never written in place: somebody else's hand was here.
-    if (bytesRead === 0) throw new WalrustError("STORAGE_CONFLICT", `${key} was cut while it was read`);
-    position += bytesRead;
-    yield buffer.subarray(0, bytesRead);
-  }
-}
-
-/** SHA-256 of what lies between an LTX header and trailer (formats.md, section 3). */
-async function ltxBodySha256(
-  handle: FileHandle,
-  key: string,
-  sizeBytes: number,
-  signal: AbortSignal | undefined,
-): Promise<string | undefined> {
-  if (sizeBytes < LTX_HEADER_SIZE + LTX_TRAILER_SIZE) return undefined;
-  const hash = createHash("sha256");
-  for await (const piece of pieces(handle, key, LTX_HEADER_SIZE, sizeBytes - LTX_TRAILER_SIZE, signal)) {
-    hash.update(piece);
-  }
-  return hash.digest("hex");
 }
 
 async function remove(path: string): Promise<boolean> {

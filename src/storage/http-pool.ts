@@ -7,8 +7,11 @@ import { httpError } from "./http-error.ts";
 
 /** Three SYNs (at 0, 1 and 3 s) fit: after a network that swallowed everything comes back, one is on its way within 2 s. */
 const CONNECT_TIMEOUT_MS = 4_000;
-/** To the first byte of an answer, beyond the time that the body may take to send. */
-const ANSWER_TIMEOUT_MS = 30_000;
+/**
+ * To the first byte of an answer, beyond the time that the body may take to send. Short, since a connection that died without
+ * a word is found by nothing else; what then had its effect is recognised (s3-put.ts).
+ */
+const ANSWER_TIMEOUT_MS = 15_000;
 /** The slowest line that a body is given time for. */
 const SLOWEST_BYTES_PER_MS = 32;
 /** Between two pieces of an answer. */
@@ -22,6 +25,8 @@ export interface HttpRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
+  /** For what is known to take long. */
+  readonly answerTimeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -69,16 +74,16 @@ export class HttpPool {
     return new Promise((resolve, reject) => {
       const exchange = new Exchange(request, resolve, reject);
       if (exchange.isOver) return;
+      const { method, path, headers, body, answerTimeoutMs = this.#answerTimeoutMs } = request;
       this.#pool.dispatch(
         {
-          method: request.method,
-          path: request.path,
-          headers: request.headers as Record<string, string>,
-          body: request.body ?? null,
+          method,
+          path,
+          headers: headers as Record<string, string>,
+          body: body ?? null,
           // Without it undici closes the connection after every HEAD.
           reset: false,
-          headersTimeout:
-            this.#answerTimeoutMs + Math.ceil((request.body?.length ?? 0) / SLOWEST_BYTES_PER_MS),
+          headersTimeout: answerTimeoutMs + Math.ceil((body?.length ?? 0) / SLOWEST_BYTES_PER_MS),
         },
         exchange,
       );

@@ -31,7 +31,10 @@ export async function* listObjects(
   let previous: string | undefined;
   for await (const object of objects) {
     if (previous !== undefined && byUtf8(previous, object.key) >= 0) {
-      throw new WalrustError("STORAGE_REJECTED", `${provider.name} lists ${object.key} behind ${previous}: not in order`);
+      throw new WalrustError(
+        "STORAGE_REJECTED",
+        `${provider.name} lists ${object.key} behind ${previous}: not in order`,
+      );
     }
     previous = object.key;
     yield object;

@@ -1,6 +1,6 @@
 import { isWalrustError, WalrustError } from "../errors.ts";
 import type { Provider } from "./provider.ts";
-import { isTransient, type Persistence } from "./retry.ts";
+import type { Persistence } from "./retry.ts";
 import type { S3Requests } from "./s3-requests.ts";
 import type { PutCondition, PutOptions, PutResult } from "./storage.ts";
 
@@ -46,7 +46,7 @@ export function putObject(
         if (adopted !== undefined) return { etag: adopted };
         throw conflict;
       }
-      unclear ||= isTransient(error);
+      unclear = true; // what is not tried again does not come back here
       throw error;
     }
   }, signal);

@@ -84,6 +84,12 @@ async function open(requests: S3Requests, key: string, wanted: Wanted): Promise<
     const size = sizeOf(response, key, position);
     const first = await response.body.next();
     const end = size === undefined ? undefined : Math.min(size, wantedEnd);
+    if (first === undefined && end !== undefined && position < end) {
+      throw new WalrustError(
+        "STORAGE_NETWORK",
+        `${key}: storage answered with none of the bytes that it has`,
+      );
+    }
     const header = response.headers["etag"];
     return { response, first, etag: typeof header === "string" ? header : undefined, end };
   } catch (error) {

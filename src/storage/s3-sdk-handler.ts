@@ -1,9 +1,11 @@
-import { Readable } from "node:stream";
 import type { HttpPool, HttpRequest } from "./http-pool.ts";
 import { queryString, type S3Endpoint } from "./s3-endpoint.ts";
 
 /** Pages of lists and documents of results: a list of 1,000 long keys has 2 MB. */
 const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
+
+/** Lists on slow disks and the joining of many parts take their time. */
+const ANSWER_TIMEOUT_MS = 120_000;
 
 /** The parts of the SDK's request that the rare requests use. */
 interface SdkRequest {
@@ -19,7 +21,7 @@ interface SdkRequest {
 interface SdkResponse {
   readonly statusCode: number;
   readonly headers: Record<string, string>;
-  readonly body: Readable;
+  readonly body: Uint8Array;
 }
 
 /** Sends the SDK's requests over the same pool as all others: same connections, timeouts and errors. */
@@ -48,11 +50,11 @@ export class SdkHandler {
       method: request.method as HttpRequest["method"],
       path: request.path + queryString(flatten(request.query ?? {})),
       headers: request.headers,
+      answerTimeoutMs: ANSWER_TIMEOUT_MS,
       signal: options.abortSignal instanceof AbortSignal ? options.abortSignal : undefined,
       ...(body === undefined ? {} : { body }),
     });
-    // A stream, since the SDK looks for errors in answers of status 200 only when it can read the body twice.
-    const document = Readable.from([await answer.collect(MAX_DOCUMENT_BYTES)]);
+    const document = await answer.collect(MAX_DOCUMENT_BYTES);
     return { response: { statusCode: status, headers: joined(headers), body: document } };
   }
 

@@ -194,7 +194,7 @@ export class S3Upload implements Upload {
           throw new WalrustError("STORAGE_CONFLICT", `${this.#key} was not written: it exists`, {
             cause: error,
           });
-        unclear ||= isTransient(error);
+        unclear = true; // what is not tried again does not come back here
         throw error;
       }
     }, signal);

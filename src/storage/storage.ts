@@ -2,6 +2,10 @@
  * The contract of every storage. Keys are relative to the storage's root (a bucket and prefix, or a folder), use `/`,
  * and are made by keys.ts alone. Every failure is a WalrustError with a STORAGE_* code; only STORAGE_NOT_FOUND means
  * that nothing is there. One contract suite (test/storage/contract.ts) runs on every implementation.
+ *
+ * Patience: a call tries again by itself for a few seconds, then fails with a retryable code. Who has something to upload
+ * calls again, after a second at most, until storage is back: storage that is away is then asked about once a second by all
+ * callers together, and uploads go on within two seconds of its return.
  */
 export interface Storage {
   /** The address without secrets, for messages: `s3://bucket/prefix`, `file:///folder`. */
@@ -27,7 +31,7 @@ export interface Storage {
    */
   read(key: string, options?: ReadOptions): AsyncIterable<Uint8Array>;
 
-  /** Errors: STORAGE_NOT_FOUND. */
+  /** For a doubt about one object: in a folder it reads a whole LTX file for its SHA-256. Errors: STORAGE_NOT_FOUND. */
   head(key: string, options?: CallOptions): Promise<ObjectHead>;
 
   /** All objects whose key starts with `prefix`, in ascending order of the key's UTF-8 bytes, in pages behind the scenes. */

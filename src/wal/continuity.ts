@@ -57,20 +57,23 @@ export type GapReason =
 
 export type Continuity =
   | { readonly kind: "idle" }
+  /** Caught while a writer changes things: look again. It never lasts. */
+  | { readonly kind: "unsettled" }
   | { readonly kind: "append" }
   /** Capture goes on at the start of this header's log. */
   | { readonly kind: "restarted"; readonly header: WalHeader }
   | { readonly kind: "gap"; readonly reason: GapReason };
 
 const IDLE: Continuity = { kind: "idle" };
+const UNSETTLED: Continuity = { kind: "unsettled" };
 
 export function decideContinuity(facts: ContinuityFacts): Continuity {
   const { cursor, index, header } = facts;
   if (!facts.sameFile) return gap("file-replaced");
-  if (index === undefined) return IDLE;
+  if (index === undefined) return UNSETTLED;
   if (index.frames === 0) return withEmptyLog(facts, index);
   // A writer is about to begin another generation, or just did: the next look sees it whole.
-  if (header === undefined || !isSameLog(header, index)) return IDLE;
+  if (header === undefined || !isSameLog(header, index)) return withoutHeader(facts, index);
   if (header.pageSizeBytes !== facts.pageSizeBytes) return gap("page-size-changed");
   if (cursor === undefined || !isSameLog(cursor, index)) return withOtherGeneration(facts, header);
 
@@ -95,6 +98,13 @@ function withOtherGeneration({ pinHeld, secured }: ContinuityFacts, header: WalH
   if (!pinHeld) return gap("log-restarted-unwatched");
   if (!secured) return gap("log-restarted-before-secured");
   return { kind: "restarted", header };
+}
+
+/** The header is not that of the committed frames: either it is ahead, with nothing committed behind it, or it was read too early. */
+function withoutHeader({ cursor, header, pageSizeBytes }: ContinuityFacts, index: CommittedLog): Continuity {
+  const isCaptured =
+    cursor !== undefined && isSameLog(cursor, index) && framesBefore(cursor, pageSizeBytes) === index.frames;
+  return isCaptured && header !== undefined ? IDLE : UNSETTLED;
 }
 
 type Salts = Pick<CommittedLog, "salt1" | "salt2">;

@@ -118,6 +118,7 @@ export class LogScan {
   }
 
   #wantedFrames(): number {
+    if (this.#commitsLeft() === 0) return 0;
     if (this.#frames < this.#softFrames) return Math.min(this.#windowFrames, this.#softFrames - this.#frames);
     return this.#commits > 0 ? 0 : this.#windowFrames;
   }

@@ -65,7 +65,11 @@ test.each([
 
 test("a folder in its place is an error", () => {
   expect(() => PageTable.create(folder, 512)).toThrowError(expect.objectContaining({ code: "LOCAL_IO" }));
-  expect(() => PageTable.open(folder)).toThrowError(expect.objectContaining({ code: "LOCAL_IO" }));
+  for (const readonly of [true, false]) {
+    expect(() => PageTable.open(folder, { readonly })).toThrowError(
+      expect.objectContaining({ code: "LOCAL_IO" }),
+    );
+  }
 });
 
 test("the checksum leaves out the lock page and always has bit 63", () => {

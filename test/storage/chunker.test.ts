@@ -3,8 +3,17 @@ import { Chunker } from "../../src/storage/chunker.ts";
 import { bytesOf } from "./support.ts";
 
 /** A receiver whose deliveries end when the test says so. */
-function receiver(options: { chunkSizeBytes?: number; parallel?: number; reservedBytes?: number; keep?: number[] } = {}) {
-  const received: { readonly index: number; readonly bytes: Buffer; readonly end: () => void; readonly fail: (e: Error) => void }[] = [];
+function receiver(
+  options: { chunkSizeBytes?: number; parallel?: number; reservedBytes?: number; keep?: number[] } = {},
+) {
+  const received: {
+    readonly index: number;
+    readonly bytes: Buffer;
+    /** The chunk itself, to be told from others: its bytes may be written over. */
+    readonly buffer: ArrayBufferLike;
+    readonly end: () => void;
+    readonly fail: (e: Error) => void;
+  }[] = [];
   const chunker = new Chunker({
     chunkSizeBytes: options.chunkSizeBytes ?? 10,
     reservedBytes: options.reservedBytes ?? 0,
@@ -17,7 +26,7 @@ function receiver(options: { chunkSizeBytes?: number; parallel?: number; reserve
         end = resolve;
         fail = reject;
       });
-      received.push({ index, bytes: Buffer.from(chunk), end, fail });
+      received.push({ index, bytes: Buffer.from(chunk), buffer: chunk.buffer, end, fail });
       return options.keep?.includes(index) ? undefined : done;
     },
   });
@@ -75,6 +84,8 @@ describe("a chunker", () => {
     await chunker.settle();
     await chunker.write(bytesOf(25, 2));
     expect(received.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+    expect(received[3]?.buffer).toBe(received[1]?.buffer);
+    expect(new Set(received.map(({ buffer }) => buffer)).size).toBe(3);
     expect(Buffer.concat(received.map(({ bytes }) => bytes))).toEqual(
       Buffer.concat([bytesOf(25, 1), bytesOf(25, 2)]).subarray(0, 40),
     );

@@ -7,12 +7,15 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ErrorCode } from "../../src/errors.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import type { Storage } from "../../src/storage/storage.ts";
-import { bytesOf, keysOf, refusal, settingsFor, type SkippingClock, skippingClock } from "./support.ts";
+import { bytesOf, keysOf, refusal, type SkippingClock, settingsFor, skippingClock } from "./support.ts";
 
 /** Every file operation of the storage goes through here: its name is noted, and one of them can be made to fail. */
 const disk = vi.hoisted(() => ({
   log: [] as string[],
-  fail: undefined as { readonly at: number; readonly errno: string } | { readonly name: string; readonly errno: string } | undefined,
+  fail: undefined as
+    | { readonly at: number; readonly errno: string }
+    | { readonly name: string; readonly errno: string }
+    | undefined,
   step(name: string) {
     const { fail, log } = disk;
     log.push(name);
@@ -66,11 +69,13 @@ afterEach(async () => {
   await real.rm(root, { recursive: true });
 });
 
-const filesLeft = async () => (await real.readdir(root, { recursive: true })).filter((name) => name !== "db").sort();
+const filesLeft = async () =>
+  (await real.readdir(root, { recursive: true })).filter((name) => name !== "db").sort();
 
 const WRITES: Record<string, () => Promise<unknown>> = {
   put: () => storage.put("db/a", bytesOf(1000, 1)),
-  "put if absent": () => storage.put("db/a", bytesOf(1000, 1), { condition: { kind: "absent" }, timestampMs: 1 }),
+  "put if absent": () =>
+    storage.put("db/a", bytesOf(1000, 1), { condition: { kind: "absent" }, timestampMs: 1 }),
   upload: async () => {
     const upload = storage.upload("db/a", { headSizeBytes: 10, expectedSizeBytes: 1, timestampMs: 1 });
     try {
@@ -90,30 +95,34 @@ describe.each(Object.entries(WRITES))("%s", (_name, write) => {
     ["EROFS", "STORAGE_AUTH"],
     ["EIO", "STORAGE_UNAVAILABLE"],
     ["EMFILE", "STORAGE_UNAVAILABLE"],
-  ])("that meets %s at any step says so, leaves nothing partial, and can be tried again", async (errno, code) => {
-    await write();
-    const steps = [...disk.log];
-    expect(steps).toContain("sync");
-    for (const [at, step] of steps.entries()) {
-      await real.rm(root, { recursive: true });
-      await real.mkdir(root);
-      storage = await openStorage(settingsFor(pathToFileURL(root).href), { clock });
-      disk.log.length = 0;
-      disk.fail = { at, errno };
-      const end = await refusal(write());
-      disk.fail = undefined;
-      expect(end, `${step}, step ${at}`).toBe(code);
-      const left = await filesLeft();
-      const whole = left.filter((name) => name === "db/a");
-      // Visible only with the last step, the fsync of the folder, or when a leftover could not be removed.
-      if (whole.length > 0) expect(steps.slice(at).filter((name) => name !== "unlink").length).toBeLessThanOrEqual(2);
-      if (step !== "unlink") expect(left).toEqual(whole);
-      expect(await keysOf(storage.list(""))).toEqual(whole);
-      const again = await refusal(write());
-      expect(again).toBe(whole.length > 0 && _name === "put if absent" ? "STORAGE_CONFLICT" : undefined);
-      expect(await keysOf(storage.list(""))).toEqual(["db/a"]);
-    }
-  });
+  ])(
+    "that meets %s at any step says so, leaves nothing partial, and can be tried again",
+    async (errno, code) => {
+      await write();
+      const steps = [...disk.log];
+      expect(steps).toContain("sync");
+      for (const [at, step] of steps.entries()) {
+        await real.rm(root, { recursive: true });
+        await real.mkdir(root);
+        storage = await openStorage(settingsFor(pathToFileURL(root).href), { clock });
+        disk.log.length = 0;
+        disk.fail = { at, errno };
+        const end = await refusal(write());
+        disk.fail = undefined;
+        expect(end, `${step}, step ${at}`).toBe(code);
+        const left = await filesLeft();
+        const whole = left.filter((name) => name === "db/a");
+        // Visible only with the last step, the fsync of the folder, or when a leftover could not be removed.
+        if (whole.length > 0)
+          expect(steps.slice(at).filter((name) => name !== "unlink").length).toBeLessThanOrEqual(2);
+        if (step !== "unlink") expect(left).toEqual(whole);
+        expect(await keysOf(storage.list(""))).toEqual(whole);
+        const again = await refusal(write());
+        expect(again).toBe(whole.length > 0 && _name === "put if absent" ? "STORAGE_CONFLICT" : undefined);
+        expect(await keysOf(storage.list(""))).toEqual(["db/a"]);
+      }
+    },
+  );
 });
 
 describe("the order of steps", () => {
@@ -150,7 +159,8 @@ describe("the order of steps", () => {
 describe("a file system without hard links", () => {
   it.each(["EPERM", "ENOTSUP", "ENOSYS"])("that answers %s puts if absent all the same", async (errno) => {
     disk.fail = { name: "link", errno };
-    const put = (seed: number) => refusal(storage.put("db/a", bytesOf(10, seed), { condition: { kind: "absent" } }));
+    const put = (seed: number) =>
+      refusal(storage.put("db/a", bytesOf(10, seed), { condition: { kind: "absent" } }));
     expect((await Promise.all([1, 2, 3, 4].map(put))).filter((end) => end === undefined)).toHaveLength(1);
     expect(await put(5)).toBe("STORAGE_CONFLICT");
     expect(await filesLeft()).toEqual(["db/a"]);

@@ -7,7 +7,16 @@ import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openStorage } from "../../src/storage/open.ts";
 import type { Storage } from "../../src/storage/storage.ts";
-import { bytesOf, collect, keysOf, readAll, refusal, settingsFor, type SkippingClock, skippingClock } from "./support.ts";
+import {
+  bytesOf,
+  collect,
+  keysOf,
+  readAll,
+  refusal,
+  type SkippingClock,
+  settingsFor,
+  skippingClock,
+} from "./support.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -29,7 +38,8 @@ describe("a root that is missing", () => {
   const calls: Record<string, (storage: Storage) => Promise<unknown>> = {
     check: () => storage.check(),
     put: () => storage.put("db/a", bytesOf(1, 1)),
-    upload: () => storage.upload("db/a", { headSizeBytes: 0, expectedSizeBytes: 0 }).complete(new Uint8Array()),
+    upload: () =>
+      storage.upload("db/a", { headSizeBytes: 0, expectedSizeBytes: 0 }).complete(new Uint8Array()),
     get: () => storage.get("db/a", { maxBytes: 1 }),
     head: () => storage.head("db/a"),
     read: () => collect(storage.read("db/a")),
@@ -56,7 +66,8 @@ describe("a root that is missing", () => {
 });
 
 describe("what crashes leave", () => {
-  const temps = async () => (await readdir(join(root, "db"))).filter((name) => name.startsWith(".walrust-tmp-"));
+  const temps = async () =>
+    (await readdir(join(root, "db"))).filter((name) => name.startsWith(".walrust-tmp-"));
 
   it("is not listed, and removed a day later by the first write", async () => {
     await mkdir(join(root, "db"));

@@ -42,7 +42,11 @@ describe("formatManifest", () => {
       last_checksum: "8000000000000001",
       updated_at: "2024-02-02T03:04:06.000Z",
       files: [
-        expect.objectContaining({ filename: "00000001-00000001.ltx", is_snapshot: true, pre_apply: "0000000000000000" }),
+        expect.objectContaining({
+          filename: "00000001-00000001.ltx",
+          is_snapshot: true,
+          pre_apply: "0000000000000000",
+        }),
         {
           filename: "00000002-00000010.ltx",
           min_txid: 2,
@@ -69,7 +73,12 @@ describe("formatManifest", () => {
     ] as const;
     const files = ranges.map(([minTxid, maxTxid]) => ({ ...file, minTxid, maxTxid }));
     const read = parse(text({ ...manifest, currentTxid: 100_000_001n, files }));
-    expect(read.files.map((one) => [one.minTxid, one.maxTxid])).toEqual([ranges[3], ranges[0], ranges[2], ranges[1]]);
+    expect(read.files.map((one) => [one.minTxid, one.maxTxid])).toEqual([
+      ranges[3],
+      ranges[0],
+      ranges[2],
+      ranges[1],
+    ]);
   });
 });
 
@@ -86,7 +95,13 @@ describe("a manifest that was written", () => {
         const [minTxid, maxTxid] = a < b ? [a + 1n, b] : [b + 1n, a + 1n];
         fc.pre(maxTxid < 2n ** 64n);
         const one = { ...file, minTxid, maxTxid, bodyChecksum: checksum, preApply: other, createdAtMs: time };
-        const whole = { ...manifest, currentTxid: maxTxid, lastChecksum: checksum, updatedAtMs: time, files: [one] };
+        const whole = {
+          ...manifest,
+          currentTxid: maxTxid,
+          lastChecksum: checksum,
+          updatedAtMs: time,
+          files: [one],
+        };
         expect(parse(text(whole))).toEqual(whole);
       }),
     );
@@ -120,7 +135,11 @@ describe("a manifest that cannot be used", () => {
     ["page size as text", edited((d) => (d["page_size"] = "4096")), "page_size"],
     ["a negative TXID", edited((d) => (d["current_txid"] = -1)), "current_txid"],
     ["a fraction", edited((d) => (d["current_txid"] = 10.5)), "current_txid"],
-    ["a TXID of 65 bits", text(manifest).replace('"current_txid":10', `"current_txid":${2n ** 64n}`), "current_txid"],
+    [
+      "a TXID of 65 bits",
+      text(manifest).replace('"current_txid":10', `"current_txid":${2n ** 64n}`),
+      "current_txid",
+    ],
     ["a head behind its files", edited((d) => (d["current_txid"] = 9)), "current_txid"],
     ["a checksum as number", edited((d) => (d["last_checksum"] = 1)), "last_checksum"],
     ["a short checksum", edited((d) => (d["last_checksum"] = "abc")), "last_checksum"],
@@ -129,7 +148,11 @@ describe("a manifest that cannot be used", () => {
     ["files as object", edited((d) => (d["files"] = {})), "files"],
     ["a file as text", edited((d) => (d["files"] = ["00000001-00000001.ltx"])), "files[0]"],
     ["a file twice", edited((d, first) => (d["files"] = [first, first])), "twice"],
-    ["a file name that leads away", edited((_, first) => (first["filename"] = "../x.ltx")), "files[0].filename"],
+    [
+      "a file name that leads away",
+      edited((_, first) => (first["filename"] = "../x.ltx")),
+      "files[0].filename",
+    ],
     ["a file name of other TXIDs", edited((_, first) => (first["max_txid"] = 2)), "files[0].filename"],
     ["TXIDs the wrong way round", edited((_, first) => (first["min_txid"] = 2)), "files[0].max_txid"],
     ["TXID 0", edited((_, first) => (first["min_txid"] = 0)), "files[0].max_txid"],

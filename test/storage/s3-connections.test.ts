@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { HttpPool } from "../../src/storage/http-pool.ts";
-import { bytesOf, type S3Bench, refusal, s3Bench } from "./support.ts";
+import { bytesOf, refusal, type S3Bench, s3Bench } from "./support.ts";
 
 let bench: S3Bench;
 afterEach(() => bench.close());
@@ -58,7 +58,11 @@ describe("patience", () => {
   it("ends when no answer comes, or an answer stops in the middle", async () => {
     bench = await s3Bench();
     await bench.storage.put("db/a", bytesOf(100_000, 1));
-    const pool = new HttpPool(bench.server.endpoint, { connections: 2, answerTimeoutMs: 50, bodyIdleTimeoutMs: 50 });
+    const pool = new HttpPool(bench.server.endpoint, {
+      connections: 2,
+      answerTimeoutMs: 50,
+      bodyIdleTimeoutMs: 50,
+    });
     const request = { method: "GET", path: "/bucket/db/a", headers: {} } as const;
     bench.server.faults.add({ kind: "stall", when: "before" });
     expect(await refusal(pool.request(request))).toBe("STORAGE_TIMEOUT");
@@ -71,8 +75,14 @@ describe("patience", () => {
 
 describe("TLS", () => {
   const fixture = (name: string) => new URL(`../fixtures/tls/${name}`, import.meta.url);
-  const tls = { key: readFileSync(fixture("key.pem"), "utf8"), cert: readFileSync(fixture("cert.pem"), "utf8") };
-  const env = { AWS_ACCESS_KEY_ID: "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY" };
+  const tls = {
+    key: readFileSync(fixture("key.pem"), "utf8"),
+    cert: readFileSync(fixture("cert.pem"), "utf8"),
+  };
+  const env = {
+    AWS_ACCESS_KEY_ID: "AKIDEXAMPLE",
+    AWS_SECRET_ACCESS_KEY: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+  };
 
   it("trusts the authority of AWS_CA_BUNDLE", async () => {
     const AWS_CA_BUNDLE = fixture("cert.pem").pathname;

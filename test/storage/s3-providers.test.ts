@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { SMALLEST_PART_BYTES } from "../../src/storage/s3-upload.ts";
-import { bytesOf, collect, keysOf, type S3Bench, refusal, s3Bench } from "./support.ts";
+import { bytesOf, collect, keysOf, refusal, type S3Bench, s3Bench } from "./support.ts";
 
 let bench: S3Bench;
 afterEach(() => bench.close());
@@ -10,7 +10,9 @@ async function everything(): Promise<void> {
   const { storage, server } = bench;
   await storage.check();
   const { etag } = await storage.put("db/a b", bytesOf(10, 1), { condition: { kind: "absent" } });
-  expect(await refusal(storage.put("db/a b", bytesOf(9, 1), { condition: { kind: "absent" } }))).toBe("STORAGE_CONFLICT");
+  expect(await refusal(storage.put("db/a b", bytesOf(9, 1), { condition: { kind: "absent" } }))).toBe(
+    "STORAGE_CONFLICT",
+  );
   await storage.put("db/a b", bytesOf(11, 1), { condition: { kind: "match", etag } });
   expect(await refusal(storage.put("db/a b", bytesOf(9, 1), { condition: { kind: "match", etag } }))).toBe(
     "STORAGE_CONFLICT",
@@ -82,7 +84,9 @@ it("stores with the class and the encryption that are configured", async () => {
     settings: { storageClass: "STANDARD_IA", sse: "aws:kms", sseKmsKeyId: "arn:aws:kms:us-east-1:1:key/2" },
   });
   await everything();
-  const creating = bench.server.requests.filter(({ operation }) => /PutObject|CreateMultipart/.test(operation));
+  const creating = bench.server.requests.filter(({ operation }) =>
+    /PutObject|CreateMultipart/.test(operation),
+  );
   expect(creating.length).toBeGreaterThan(4);
   for (const { headers } of creating) {
     expect(headers).toMatchObject({

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, it, vi } from "vitest";
-import { bytesOf, collect, IDENTITY, type S3Bench, readAll, refusal, s3Bench } from "./support.ts";
+import { bytesOf, collect, IDENTITY, readAll, refusal, type S3Bench, s3Bench } from "./support.ts";
 
 let bench: S3Bench;
 afterEach(async () => {
@@ -36,7 +36,10 @@ it("finds credentials through the SDK's chain when the environment has none", as
   const folder = await mkdtemp(join(tmpdir(), "walrust-aws-"));
   const file = join(folder, "credentials");
   const { accessKeyId, secretAccessKey } = IDENTITY;
-  await writeFile(file, `[backup]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`);
+  await writeFile(
+    file,
+    `[backup]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`,
+  );
   vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", file);
   vi.stubEnv("AWS_PROFILE", "backup");
   bench = await s3Bench({ dependencies: { env: process.env } });
@@ -49,7 +52,8 @@ it("says so when there are no credentials", async () => {
   vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere/credentials");
   vi.stubEnv("AWS_CONFIG_FILE", "/nowhere/config");
   vi.stubEnv("AWS_EC2_METADATA_DISABLED", "true");
-  for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"]) vi.stubEnv(name, undefined);
+  for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"])
+    vi.stubEnv(name, undefined);
   bench = await s3Bench({ dependencies: { env: process.env } });
   expect(await refusal(bench.storage.put("db/a", bytesOf(10, 1)))).toBe("STORAGE_AUTH");
   expect(await refusal(collect(bench.storage.list("")))).toBe("STORAGE_AUTH");

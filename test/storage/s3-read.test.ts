@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { bytesOf, type S3Bench, readAll, refusal, s3Bench } from "./support.ts";
+import { bytesOf, readAll, refusal, type S3Bench, s3Bench } from "./support.ts";
 
 const SIZE = 2_000_000;
 const BODY = Buffer.from(bytesOf(SIZE, 7));
@@ -108,4 +108,10 @@ it("stops when its caller does", async () => {
     for await (const _piece of bench.storage.read("db/a", { signal: stop.signal })) stop.abort();
   };
   expect(await refusal(read())).toBe("ABORTED");
+});
+
+it("gives up on a storage that answers with nothing where something is", async () => {
+  const nothing = { etag: '"x"', "content-range": `bytes 5-${SIZE - 1}/${SIZE}` };
+  bench.server.faults.add({ kind: "refuse", status: 206, headers: nothing }, "GetObject", { times: 100 });
+  expect(await refusal(readAll(bench.storage.read("db/a", { offset: 5 })))).toBe("STORAGE_NETWORK");
 });

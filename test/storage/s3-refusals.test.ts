@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { ErrorCode } from "../../src/errors.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import type { Fault } from "../helpers/s3-server/faults.ts";
-import { bytesOf, collect, type S3Bench, refusal, s3Bench } from "./support.ts";
+import { bytesOf, collect, refusal, type S3Bench, s3Bench } from "./support.ts";
 
 let bench: S3Bench;
 afterEach(() => bench.close());
@@ -38,14 +38,32 @@ const FINAL: readonly Final[] = [
   { name: "no permission", fault: refuse(403, "AccessDenied"), code: "STORAGE_AUTH" },
   { name: "a wrong key", fault: refuse(403, "InvalidAccessKeyId"), code: "STORAGE_AUTH" },
   { name: "a wrong signature", fault: refuse(403, "SignatureDoesNotMatch"), code: "STORAGE_AUTH" },
-  { name: "an expired token", fault: refuse(400, "ExpiredToken"), code: "STORAGE_AUTH", ofHead: "STORAGE_REJECTED" },
+  {
+    name: "an expired token",
+    fault: refuse(400, "ExpiredToken"),
+    code: "STORAGE_AUTH",
+    ofHead: "STORAGE_REJECTED",
+  },
   { name: "no such bucket", fault: refuse(404, "NoSuchBucket"), code: "STORAGE_BUCKET_NOT_FOUND" },
-  { name: "another region", fault: refuse(301, "PermanentRedirect", { "x-amz-bucket-region": "eu-west-1" }), code: "STORAGE_REJECTED" },
-  { name: "a temporary redirect", fault: refuse(307, "TemporaryRedirect", { location: "http://localhost" }), code: "STORAGE_REJECTED" },
+  {
+    name: "another region",
+    fault: refuse(301, "PermanentRedirect", { "x-amz-bucket-region": "eu-west-1" }),
+    code: "STORAGE_REJECTED",
+  },
+  {
+    name: "a temporary redirect",
+    fault: refuse(307, "TemporaryRedirect", { location: "http://localhost" }),
+    code: "STORAGE_REJECTED",
+  },
   { name: "a strange request", fault: refuse(400, "InvalidRequest"), code: "STORAGE_REJECTED" },
   { name: "something not implemented", fault: refuse(501, "NotImplemented"), code: "STORAGE_REJECTED" },
   { name: "a full storage", fault: refuse(507, "StorageFull"), code: "STORAGE_FULL" },
-  { name: "an exceeded quota", fault: refuse(403, "QuotaExceeded"), code: "STORAGE_FULL", ofHead: "STORAGE_AUTH" },
+  {
+    name: "an exceeded quota",
+    fault: refuse(403, "QuotaExceeded"),
+    code: "STORAGE_FULL",
+    ofHead: "STORAGE_AUTH",
+  },
   { name: "a 404 that is not S3's", fault: { kind: "html", status: 404 }, code: "STORAGE_REJECTED" },
   { name: "a 404 with a code nobody knows", fault: refuse(404, "WhoKnows"), code: "STORAGE_REJECTED" },
 ];
@@ -59,7 +77,9 @@ describe.each(Object.entries(CALLS))("%s", (name, call) => {
     // HEAD asks again with GET when it met a 404, to hear the reason.
     const expected = name === "head" ? (ofHead ?? code) : code;
     expect(await refusal(call(bench.storage))).toBe(expected);
-    expect(bench.server.requests).toHaveLength(name === "head" && "status" in fault && fault.status === 404 ? 2 : 1);
+    expect(bench.server.requests).toHaveLength(
+      name === "head" && "status" in fault && fault.status === 404 ? 2 : 1,
+    );
   });
 });
 
@@ -73,7 +93,9 @@ it("names the region where the bucket is", async () => {
 
 it("refuses a wrong secret as AUTH, without showing it", async () => {
   const secret = "not-the-right-secret";
-  bench = await s3Bench({ dependencies: { env: { AWS_ACCESS_KEY_ID: "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY: secret } } });
+  bench = await s3Bench({
+    dependencies: { env: { AWS_ACCESS_KEY_ID: "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY: secret } },
+  });
   const error = await bench.storage.check().catch((caught: unknown) => caught);
   expect(error).toMatchObject({ code: "STORAGE_AUTH" });
   expect(JSON.stringify(error) + String(error)).not.toContain(secret);

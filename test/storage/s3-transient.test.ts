@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ErrorCode } from "../../src/errors.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import type { Fault } from "../helpers/s3-server/faults.ts";
-import { bytesOf, keysOf, type S3Bench, readAll, refusal, s3Bench } from "./support.ts";
+import { bytesOf, keysOf, readAll, refusal, type S3Bench, s3Bench } from "./support.ts";
 
 let bench: S3Bench;
 beforeEach(async () => {
@@ -15,7 +15,11 @@ afterEach(() => {
   return bench.close();
 });
 
-const refuse = (status: number, code?: string): Fault => ({ kind: "refuse", status, ...(code !== undefined && { code }) });
+const refuse = (status: number, code?: string): Fault => ({
+  kind: "refuse",
+  status,
+  ...(code !== undefined && { code }),
+});
 
 /** Faults that pass, and what they are when they don't. */
 const PASSING: readonly (readonly [string, Fault, ErrorCode])[] = [
@@ -108,7 +112,9 @@ describe("waiting", () => {
   it("is as long as configured when storage says slow down", async () => {
     await bench.close();
     bench = await s3Bench({
-      settings: { retry: { ...retrySettings, maxRetries: 9, maxDelayMs: 5000, circuitBreakerEnabled: false } },
+      settings: {
+        retry: { ...retrySettings, maxRetries: 9, maxDelayMs: 5000, circuitBreakerEnabled: false },
+      },
       dependencies: { random: () => 0.999 },
     });
     bench.server.faults.add(refuse(503, "SlowDown"), () => true, { times: 100 });
@@ -148,7 +154,8 @@ describe("an outage", () => {
     await bench.server.outage(true);
     // A caller that has something to upload, and calls again after a second.
     const upload = async () => {
-      while ((await refusal(bench.storage.put("db/late", bytesOf(10, 1)))) !== undefined) await bench.clock.sleep(1000);
+      while ((await refusal(bench.storage.put("db/late", bytesOf(10, 1)))) !== undefined)
+        await bench.clock.sleep(1000);
     };
     const start = bench.clock.monotonicMs();
     while (bench.clock.monotonicMs() < start + 60_000) {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { choosePartSize, SMALLEST_PART_BYTES } from "../../src/storage/s3-upload.ts";
 import type { Upload } from "../../src/storage/storage.ts";
-import { bytesOf, ltxLike, type S3Bench, refusal, s3Bench } from "./support.ts";
+import { bytesOf, ltxLike, refusal, type S3Bench, s3Bench } from "./support.ts";
 
 const PART = SMALLEST_PART_BYTES;
 const HEAD = bytesOf(100, 99);
@@ -12,7 +12,10 @@ beforeEach(async () => {
 });
 afterEach(() => bench.close());
 
-async function upload(body: Uint8Array, options: { absent?: boolean; signal?: AbortSignal } = {}): Promise<Upload> {
+async function upload(
+  body: Uint8Array,
+  options: { absent?: boolean; signal?: AbortSignal } = {},
+): Promise<Upload> {
   const started = bench.storage.upload("db/a", {
     headSizeBytes: HEAD.length,
     expectedSizeBytes: body.length,
@@ -30,7 +33,11 @@ const operations = () => bench.server.requests.map((request) => request.operatio
 describe("a small upload", () => {
   it("is one PUT that carries the SHA-256 and the time", async () => {
     const { file, sha256 } = ltxLike(5000, 1);
-    const started = bench.storage.upload("db/a", { headSizeBytes: 100, expectedSizeBytes: 10, timestampMs: 1_700_000_000_123 });
+    const started = bench.storage.upload("db/a", {
+      headSizeBytes: 100,
+      expectedSizeBytes: 10,
+      timestampMs: 1_700_000_000_123,
+    });
     await started.write(file.subarray(100));
     await started.complete(file.subarray(0, 100), { sha256 });
     expect(operations()).toEqual(["PutObject"]);
@@ -53,11 +60,14 @@ describe("a large upload", () => {
     expect(parts.slice(0, 2).every((part) => !part.query.includes("partNumber=1&"))).toBe(true);
   });
 
-  it.each(["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"])("goes on after a failure of %s", async (operation) => {
-    bench.server.faults.add({ kind: "refuse", status: 500 }, operation, { times: 2 });
-    await (await upload(body)).complete(HEAD);
-    expect(Buffer.compare(stored(), whole(body))).toBe(0);
-  });
+  it.each(["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"])(
+    "goes on after a failure of %s",
+    async (operation) => {
+      bench.server.faults.add({ kind: "refuse", status: 500 }, operation, { times: 2 });
+      await (await upload(body)).complete(HEAD);
+      expect(Buffer.compare(stored(), whole(body))).toBe(0);
+    },
+  );
 
   it("adopts its object when the answer to the last request is lost", async () => {
     bench.server.faults.add({ kind: "reset", when: "after" }, "CompleteMultipartUpload");
@@ -75,7 +85,10 @@ describe("a large upload", () => {
   });
 
   it("sees an error in an answer of status 200", async () => {
-    bench.server.faults.add({ kind: "refuse", status: 200, code: "InternalError" }, "CompleteMultipartUpload");
+    bench.server.faults.add(
+      { kind: "refuse", status: 200, code: "InternalError" },
+      "CompleteMultipartUpload",
+    );
     await (await upload(body)).complete(HEAD);
     expect(operations().filter((operation) => operation === "CompleteMultipartUpload")).toHaveLength(2);
     expect(Buffer.compare(stored(), whole(body))).toBe(0);
@@ -91,7 +104,9 @@ describe("a large upload", () => {
   });
 
   it("fails at the next write or at the end when a part is refused, and leaves nothing", async () => {
-    bench.server.faults.add({ kind: "refuse", status: 403, code: "AccessDenied" }, "UploadPart", { times: 100 });
+    bench.server.faults.add({ kind: "refuse", status: 403, code: "AccessDenied" }, "UploadPart", {
+      times: 100,
+    });
     expect(await refusal(upload(bytesOf(8 * PART, 1)))).toBe("STORAGE_AUTH");
     const started = await upload(bytesOf(PART + 1, 1));
     expect(await refusal(started.complete(HEAD))).toBe("STORAGE_AUTH");

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { StorageSettings } from "../../src/config/settings.ts";
 import type { Clock } from "../../src/clock.ts";
+import type { StorageSettings } from "../../src/config/settings.ts";
 import { type ErrorCode, isWalrustError } from "../../src/errors.ts";
 import { LTX_HEADER_SIZE, LTX_TRAILER_SIZE } from "../../src/ltx/format.ts";
 import type { StorageDependencies } from "../../src/storage/dependencies.ts";
@@ -110,8 +110,14 @@ export function skippingClock(): SkippingClock {
   };
 }
 
-export const IDENTITY = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY" };
-export const ENV = { AWS_ACCESS_KEY_ID: IDENTITY.accessKeyId, AWS_SECRET_ACCESS_KEY: IDENTITY.secretAccessKey };
+export const IDENTITY = {
+  accessKeyId: "AKIDEXAMPLE",
+  secretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+};
+export const ENV = {
+  AWS_ACCESS_KEY_ID: IDENTITY.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: IDENTITY.secretAccessKey,
+};
 
 export interface S3Bench {
   readonly server: S3Server;

@@ -48,7 +48,10 @@ describe("parseStorageUrl", () => {
     "arn:aws:s3:::bucket",
   ])("refuses %j", (url) => {
     expect(() => parseStorageUrl(url)).toThrow(
-      expect.objectContaining({ code: "CONFIG_INVALID", hint: expect.stringContaining("s3://bucket/prefix") }),
+      expect.objectContaining({
+        code: "CONFIG_INVALID",
+        hint: expect.stringContaining("s3://bucket/prefix"),
+      }),
     );
   });
 

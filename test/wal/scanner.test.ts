@@ -114,6 +114,15 @@ describe.each(["p512-clean", "p512-big-endian"])("%s, damaged", (name) => {
   });
 });
 
+test("a limit of no commits finds none", () => {
+  const { log } = goldenLog("p512-clean");
+  expect(scanAll(log, undefined, { maxCommits: 0n })).toMatchObject({
+    commits: 0,
+    frames: 0,
+    reachedEnd: false,
+  });
+});
+
 test("a page number of 0 ends the log, as in SQLite", () => {
   const log = new LogBuilder({ pageSizeBytes: 512 }).commit([1, 2], 2).commit([0], 2).commit([1], 2).build();
   expect(scanAll(log)).toMatchObject({ commits: 1, frames: 2, reachedEnd: true });

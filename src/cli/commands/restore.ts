@@ -1,3 +1,4 @@
+import path from "node:path";
 import type { RestoreTarget } from "../../restore/plan.ts";
 import type { RestoreOptions, RestoreProgress } from "../../restore/restore.ts";
 import type { IntegrityLevel } from "../../sqlite/integrity.ts";
@@ -74,12 +75,12 @@ export class RestoreCommand extends WalrustCommand {
   async #restore(walrust: OpenedWalrust, options: RestoreOptions): Promise<void> {
     const { restoreDocument, restoreText } = await import("../views/restore-view.ts");
     const { startProgress } = await import("../progress.ts");
-    const { clock, signal } = this.context;
+    const { clock, cwd, signal } = this.context;
     const startedMs = clock.monotonicMs();
     const progress = startProgress(this.context, `restoring ${this.name}`);
     const onProgress = ({ doneBytes, totalBytes }: RestoreProgress) => progress.update(doneBytes, totalBytes);
     const result = await walrust
-      .restore(this.name, this.out, { ...options, force: this.force, signal, onProgress })
+      .restore(this.name, path.resolve(cwd, this.out), { ...options, force: this.force, signal, onProgress })
       .finally(() => progress.stop());
     const when = { nowMs: clock.now(), durationMs: clock.monotonicMs() - startedMs };
     if (this.json) printJson(this.context, restoreDocument(result, when));

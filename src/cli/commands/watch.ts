@@ -116,8 +116,9 @@ export class WatchCommand extends WalrustCommand {
   async #watchAround(command: string, settings: Settings): Promise<number> {
     const application = startApplication(command, this.context);
     const stop = new AbortController();
-    const watched = this.#watch(settings, stop.signal).catch((error: unknown) => {
+    const watched = this.#watch(settings, stop.signal).catch(async (error: unknown) => {
       application.stop();
+      await application.exited;
       throw error;
     });
     const [exitCode] = await Promise.all([application.exited.finally(() => stop.abort()), watched]);

@@ -118,7 +118,8 @@ export class Bucket {
 
   #compare(a: string, b: string): number {
     // A folder's slash goes before every other character.
-    const bytes = (key: string) => Buffer.from(this.#profile.listsFolders ? key.replaceAll("/", "\u0000") : key);
+    const bytes = (key: string) =>
+      Buffer.from(this.#profile.listsFolders ? key.replaceAll("/", "\u0000") : key);
     return Buffer.compare(bytes(a), bytes(b));
   }
 

@@ -165,7 +165,8 @@ function deleteMany(call: Call, { bucket, profile }: Context): Answer {
   const crc = call.headers["x-amz-checksum-crc32"];
   if (profile.deleteChecksum === "md5") {
     if (md5 === undefined) throw new S3Error(400, "MissingContentMD5");
-    if (call.headers["x-amz-sdk-checksum-algorithm"] !== undefined) throw new S3Error(400, "InvalidRequest", "algorithm");
+    if (call.headers["x-amz-sdk-checksum-algorithm"] !== undefined)
+      throw new S3Error(400, "InvalidRequest", "algorithm");
     if (crc !== undefined)
       throw new S3Error(400, "InvalidArgument", "x-amz-checksum-crc32 is not known here");
     if (md5 !== createHash("md5").update(call.body).digest("base64")) throw new S3Error(400, "BadDigest");

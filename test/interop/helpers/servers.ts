@@ -21,7 +21,11 @@ export async function startSeaweedFs(): Promise<RealServer> {
     async (folder) => {
       const config = join(folder, "s3.json");
       const { accessKeyId: accessKey, secretAccessKey: secretKey } = IDENTITY;
-      const identity = { name: "test", credentials: [{ accessKey, secretKey }], actions: ["Admin", "Read", "Write", "List"] };
+      const identity = {
+        name: "test",
+        credentials: [{ accessKey, secretKey }],
+        actions: ["Admin", "Read", "Write", "List"],
+      };
       await writeFile(config, JSON.stringify({ identities: [identity] }));
       return [
         "mini",
@@ -62,7 +66,17 @@ export async function startVersityGw(): Promise<RealServer> {
       // A folder of its posix backend is a bucket.
       await mkdir(join(data, IDENTITY.bucket), { recursive: true });
       const identity = ["--access", IDENTITY.accessKeyId, "--secret", IDENTITY.secretAccessKey];
-      return [...identity, "--port", `127.0.0.1:${port}`, "--keep-alive", "--health", "/health", "--quiet", "posix", data];
+      return [
+        ...identity,
+        "--port",
+        `127.0.0.1:${port}`,
+        "--keep-alive",
+        "--health",
+        "/health",
+        "--quiet",
+        "posix",
+        data,
+      ];
     },
     { healthUrl: `${endpoint}/health`, env: {} },
   );

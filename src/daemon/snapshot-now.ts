@@ -1,0 +1,49 @@
+import type { DatabaseSettings } from "../config/settings.ts";
+import type { PublishedFile } from "../replication/publisher.ts";
+import { DatabaseLock } from "../shadow/lock.ts";
+import { createShadowFolder, shadowFolder } from "../shadow/shadow-folder.ts";
+import { inspectDatabase } from "../sqlite/inspect.ts";
+import { askDaemon } from "./control.ts";
+import { DatabaseTask, type TaskDependencies } from "./database-task.ts";
+
+export interface SnapshotTaken {
+  readonly key: string;
+  readonly txid: bigint;
+  readonly sizeBytes: number;
+  /** Who took it: a daemon that watches the database, or this process. */
+  readonly by: "daemon" | "here";
+}
+
+/**
+ * One full snapshot now: by the daemon that watches the database, if one does, else by syncing it once here.
+ * Errors: DATABASE_*, STORAGE_*, LOCAL_*.
+ */
+export async function snapshotNow(
+  database: DatabaseSettings,
+  deps: TaskDependencies,
+): Promise<SnapshotTaken> {
+  const { paths } = inspectDatabase(database.path);
+  const folder = shadowFolder(paths.database, deps.daemon.shadowDir);
+  createShadowFolder(folder);
+  const holder = DatabaseLock.holder(folder.lock);
+  if (holder !== undefined && holder.controlSocket !== "") {
+    const request = { command: "snapshot", database: paths.database } as const;
+    const { key, txid, sizeBytes } = await askDaemon(holder.controlSocket, request, { signal: deps.abort });
+    return { key, txid: BigInt(txid), sizeBytes, by: "daemon" };
+  }
+  return snapshotHere(database, deps);
+}
+
+async function snapshotHere(database: DatabaseSettings, deps: TaskDependencies): Promise<SnapshotTaken> {
+  let taken: Promise<PublishedFile> | undefined;
+  const done = (snapshot: Promise<PublishedFile>) => {
+    taken = snapshot;
+    snapshot.catch(() => {}); // how the task ends says the same
+  };
+  const once = { ...deps, daemon: { ...deps.daemon, once: true } };
+  const { error } = await new DatabaseTask(database, once, { trigger: "command", done }).run();
+  if (error !== undefined) throw error;
+  if (taken === undefined) throw new Error("a task without an error has served its database");
+  const { key, maxTxid, sizeBytes } = await taken;
+  return { key, txid: maxTxid, sizeBytes, by: "here" };
+}
