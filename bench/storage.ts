@@ -17,7 +17,8 @@ interface StorageReport {
   readonly atOnce: number;
   readonly cpuMsPerPut: number;
   readonly putsPerSecond: number;
-  readonly rssMegabytes: { readonly before: number; readonly afterPuts: number; readonly afterList: number };
+  /** `peak`: of the whole run, uploads included. */
+  readonly rssMegabytes: Readonly<Record<"before" | "afterPuts" | "afterList" | "peak", number>>;
   readonly uploadMegabytesPerSecond: { readonly folder: number; readonly s3: number };
 }
 
@@ -82,7 +83,7 @@ async function measure(serverPath: string, load: Load): Promise<StorageReport> {
       atOnce: load.atOnce,
       cpuMsPerPut: (user + system) / 1000 / load.puts,
       putsPerSecond: load.puts / seconds,
-      rssMegabytes: { before, afterPuts, afterList },
+      rssMegabytes: { before, afterPuts, afterList, peak: process.resourceUsage().maxRSS / 1000 },
       uploadMegabytesPerSecond: uploads,
     };
   } finally {
@@ -139,6 +140,6 @@ function asText(report: StorageReport): string {
     `  CPU        ${report.cpuMsPerPut.toFixed(3)} ms each`,
     `  rate       ${report.putsPerSecond.toFixed(0)} a second`,
     `  memory     ${rss.before.toFixed(0)} MB before, ${rss.afterPuts.toFixed(0)} after, ${rss.afterList.toFixed(0)} after a list (with the SDK)`,
-    `uploads in a stream: ${uploads.folder.toFixed(0)} MB/s into a folder, ${uploads.s3.toFixed(0)} MB/s to S3`,
+    `uploads in a stream: ${uploads.folder.toFixed(0)} MB/s into a folder, ${uploads.s3.toFixed(0)} MB/s to S3; memory at most ${rss.peak.toFixed(0)} MB`,
   ].join("\n");
 }

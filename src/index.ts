@@ -1,3 +1,13 @@
 /** The public library (README.md, "Library"). */
 export { type ErrorCode, isWalrustError, WalrustError } from "./errors.ts";
-export { type RestoreOptions, Walrust, type WalrustOptions, type WatchOptions } from "./library/walrust.ts";
+export {
+  type RestoreOptions,
+  type SnapshotResult,
+  Walrust,
+  type WalrustOptions,
+  type WatchOptions,
+} from "./library/walrust.ts";
+export type { WatchProcess } from "./library/watch-process.ts";
+export type { ListedDatabase, RestorePoints } from "./restore/list.ts";
+export type { RestoreProgress, RestoreResult } from "./restore/restore.ts";
+export type { VerifyReport } from "./restore/verify.ts";

@@ -64,10 +64,14 @@ export class OpenedWalrust {
 
   /** Watches the databases of the settings until `stop`; resolves with how each ended. See runDaemon() of daemon/daemon.ts. */
   async watch(settings: Settings, { stop, events }: WatchOptions): Promise<readonly TaskResult[]> {
-    const { runDaemon } = await import("./daemon/daemon.ts");
+    const [{ runDaemon }, { expandGlobs }] = await Promise.all([
+      import("./daemon/daemon.ts"),
+      import("./config/databases.ts"),
+    ]);
     const { clock, log } = this.#dependencies;
     const abort = new AbortController().signal; // whoever wants the end at once ends the process
-    return runDaemon({ settings, storage: this.#storage, clock, log, events, stop, abort });
+    const matches = () => expandGlobs(settings);
+    return runDaemon({ settings, matches, storage: this.#storage, clock, log, events, stop, abort });
   }
 
   /** One full snapshot now, beside a running watch too. See snapshotNow() of daemon/snapshot-now.ts. */

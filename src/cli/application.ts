@@ -10,19 +10,18 @@ export interface Application {
   stop(): void;
 }
 
+/** The shell gets the group's signals as well, and must wait for how its commands take them. They do not inherit a trap that calls something. */
+const OUTLIVE = "trap : INT TERM HUP\n";
+
 /**
  * Starts a command through the shell, with our terminal. Off a terminal it gets a process group of its own, so that a signal reaches what
  * the shell started too; on a terminal it stays in ours, where the keyboard's signals reach it without us.
  */
 export function startApplication(command: string, context: CliContext): Application {
-  const onTerminal = context.stdin.isTTY === true;
-  const child = spawn(command, {
-    shell: true,
-    stdio: "inherit",
-    env: context.env,
-    cwd: context.cwd,
-    detached: !onTerminal,
-  });
+  const { stdin, env, cwd } = context;
+  const onTerminal = stdin.isTTY === true;
+  const script = onTerminal ? command : OUTLIVE + command;
+  const child = spawn(script, { shell: true, stdio: "inherit", env, cwd, detached: !onTerminal });
   const { signal } = context;
   const onStop = () => {
     const by =

@@ -1,6 +1,7 @@
 import { Cli } from "./command.ts";
 import { ListCommand } from "./commands/list.ts";
 import { RestoreCommand } from "./commands/restore.ts";
+import { SnapshotCommand } from "./commands/snapshot.ts";
 import { VerifyCommand } from "./commands/verify.ts";
 import { WatchCommand } from "./commands/watch.ts";
 import type { CliContext } from "./context.ts";
@@ -10,7 +11,7 @@ import { reportError } from "./report-error.ts";
 import { usageError } from "./usage-error.ts";
 
 /** In the order in which help shows them. */
-const COMMANDS = [WatchCommand, RestoreCommand, ListCommand, VerifyCommand];
+const COMMANDS = [WatchCommand, RestoreCommand, ListCommand, VerifyCommand, SnapshotCommand];
 
 /** Runs one command line. Returns the exit code (surface.md, "Exit codes"); throws nothing. */
 export async function run(argv: readonly string[], context: CliContext, version: string): Promise<number> {

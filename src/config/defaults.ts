@@ -34,5 +34,5 @@ export const DEFAULT_RETRY: RetrySettings = {
 
 export const DEFAULT_REGION = "us-east-1";
 export const DEFAULT_CONCURRENCY = 16;
-export const DEFAULT_PART_SIZE_BYTES = 8 * MIB;
+export const DEFAULT_PART_SIZE_BYTES = 5 * MIB; // the least that S3 takes: an upload holds a few parts in memory
 export const DEFAULT_SHADOW_MAX_SIZE_BYTES = 5 * 1024 * MIB;

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import pLimit from "p-limit";
 import type { Clock } from "../clock.ts";
-import { expandGlobs } from "../config/databases.ts";
 import type { DatabaseSettings, Settings } from "../config/settings.ts";
 import { toWalrustError, WalrustError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
@@ -14,6 +13,8 @@ import { FolderWatcher } from "./watcher.ts";
 
 export interface DaemonOptions {
   readonly settings: Settings;
+  /** The files that the patterns of the settings match now. */
+  readonly matches: () => Promise<readonly DatabaseSettings[]>;
   readonly storage: Storage;
   readonly clock: Clock;
   readonly events: EventSink;
@@ -42,7 +43,7 @@ export async function runDaemon(options: DaemonOptions): Promise<readonly TaskRe
 
 /** What the tasks of one process share. */
 export async function taskDependencies(
-  options: DaemonOptions,
+  options: Omit<DaemonOptions, "matches">,
   controlSocket = "",
 ): Promise<TaskDependencies> {
   const { settings, storage, clock, events, stop, abort } = options;
@@ -137,9 +138,9 @@ class Daemon {
 
   /** Begins with files that appeared, ends with those that vanished. */
   async #lookUpGlobs(deps: TaskDependencies): Promise<void> {
-    const { settings, log } = this.#options;
+    const { settings, matches, log } = this.#options;
     if (settings.globs.length === 0) return;
-    const found = await expandGlobs(settings);
+    const found = await matches();
     const names = new Map(
       [...this.#running.values()].map(({ task }) => [task.database.name, task.database.path]),
     );

@@ -7,7 +7,7 @@ import type { PublishedFile } from "../replication/publisher.ts";
 import type { RepairReason, Replica } from "../replication/replica.ts";
 import { DatabaseLock } from "../shadow/lock.ts";
 import { createShadowFolder, type ShadowFolder, shadowFolder } from "../shadow/shadow-folder.ts";
-import { databasePaths } from "../sqlite/paths.ts";
+import { inspectDatabase } from "../sqlite/inspect.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Core } from "../wasm/core.ts";
 import type { CorePool } from "../wasm/core-pool.ts";
@@ -133,7 +133,8 @@ export class DatabaseTask {
 
   async #serveOnce(stop: AbortSignal, gap: RepairReason | undefined): Promise<ServingEnd> {
     const { daemon, controlSocket } = this.#deps;
-    const { database } = databasePaths(this.database.path);
+    // before anything is made beside it
+    const { database } = inspectDatabase(this.database.path).paths;
     this.#databasePath = database;
     const folder = shadowFolder(database, daemon.shadowDir);
     createShadowFolder(folder);

@@ -101,6 +101,8 @@ export class Handovers {
       this.#retryAtMs = nowMs + this.#delayMs(result.why);
       return undefined;
     }
+    // the next one may be far: its second connection comes again when it is needed
+    this.#replica.link.releaseSpare();
     this.#framesBefore = this.#replica.capture.frames;
     this.#lastMs = nowMs;
     this.#retryDelayMs = FIRST_RETRY_MS;

@@ -1,5 +1,4 @@
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { systemClock } from "../clock.ts";
 import type { Environment } from "../config/environment.ts";
 import { librarySettings, type StorageOptions } from "../config/library-settings.ts";
@@ -7,13 +6,14 @@ import type { SyncSettings } from "../config/settings.ts";
 import { type WatchedDatabase, writeToml } from "../config/write-toml.ts";
 import { WalrustError } from "../errors.ts";
 import { silentLog } from "../observability/silent-log.ts";
+import type { ListedDatabase, RestorePoints } from "../restore/list.ts";
 import type { RestoreTarget } from "../restore/plan.ts";
 import type { RestoreResult, RestoreOptions as RestoringOptions } from "../restore/restore.ts";
+import type { VerifyOptions, VerifyReport } from "../restore/verify.ts";
+import type { CallOptions } from "../storage/storage.ts";
 import { type OpenedWalrust, openWalrust } from "../walrust.ts";
+import { type Document, startProgram, withConfigFile } from "./program.ts";
 import { WatchProcess } from "./watch-process.ts";
-
-/** This module is bundled into dist/index.js, beside it. */
-const PROGRAM = fileURLToPath(new URL("./cli.js", import.meta.url));
 
 export interface WalrustOptions extends StorageOptions {
   /** Where credentials come from, and what the daemon of watch() gets. Default: process.env. */
@@ -27,6 +27,16 @@ export interface RestoreOptions extends Omit<RestoringOptions, "target"> {
   readonly txid?: bigint;
   /** Where the history of `pointInTime` has a hole: take the point before it instead of failing. */
   readonly nearest?: boolean;
+}
+
+export interface SnapshotResult {
+  readonly name: string;
+  /** The object in storage. */
+  readonly key: string;
+  readonly txid: bigint;
+  readonly sizeBytes: number;
+  /** Who took it: a daemon that watches the database, or a process of its own. */
+  readonly takenBy: "daemon" | "here";
 }
 
 export interface WatchOptions {
@@ -61,17 +71,52 @@ export class Walrust {
     return this.#with((walrust) => walrust.restore(name, output, { ...restoring, target }));
   }
 
+  /** One full snapshot now, also beside a running watch of the same database. See `walrust snapshot`; it runs as a child process. */
+  snapshot(database: string | WatchedDatabase, options: CallOptions = {}): Promise<SnapshotResult> {
+    const { signal } = options;
+    const watched = absolute(database);
+    return withConfigFile(this.#toml([watched], {}), async (config) => {
+      const documents: Document[] = [];
+      const onDocument = (document: Document) => documents.push(document);
+      const { stop, ended } = startProgram(["snapshot", watched.path, "--config", config], {
+        env: this.#env,
+        onDocument,
+      });
+      signal?.addEventListener("abort", stop, { once: true });
+      const error = await ended.finally(() => signal?.removeEventListener("abort", stop));
+      signal?.throwIfAborted();
+      if (error) throw error;
+      return snapshotResult(documents[0] ?? {});
+    });
+  }
+
+  /** The databases that the storage has. */
+  list(options: CallOptions = {}): Promise<readonly ListedDatabase[]> {
+    return this.#with((walrust) => walrust.list(options));
+  }
+
+  /** What can be restored of one database. */
+  restorePoints(name: string, options: CallOptions = {}): Promise<RestorePoints> {
+    return this.#with((walrust) => walrust.restorePoints(name, options));
+  }
+
+  /** Reads every byte of a backup. What is wrong with it is no error, but in `findings`. */
+  verify(name: string, options: VerifyOptions = {}): Promise<VerifyReport> {
+    return this.#with((walrust) => walrust.verify(name, options));
+  }
+
   /**
    * Keeps copies of these databases, paths or patterns, until stop() is called or this process ends. It runs as a child
    * process: in this one, touching a database that is open here would drop SQLite's locks on it.
    */
   watch(databases: readonly (string | WatchedDatabase)[], options: WatchOptions = {}): WatchProcess {
     const { sync = {}, onEvent = () => {} } = options;
-    const listed = databases.map((database) =>
-      typeof database === "string" ? { path: database } : database,
-    );
-    const toml = writeToml({ url: this.#url, storage: this.#options, sync, databases: listed.map(absolute) });
-    return new WatchProcess({ program: PROGRAM, toml, env: this.#env, clock: systemClock, onEvent });
+    const toml = this.#toml(databases.map(absolute), sync);
+    return new WatchProcess({ toml, env: this.#env, clock: systemClock, onDocument: onEvent });
+  }
+
+  #toml(databases: readonly WatchedDatabase[], sync: Partial<SyncSettings>): string {
+    return writeToml({ url: this.#url, storage: this.#options, sync, databases });
   }
 
   async #with<T>(use: (walrust: OpenedWalrust) => Promise<T>): Promise<T> {
@@ -95,7 +140,19 @@ function restoreTarget(pointInTime?: Date, txid?: bigint, nearest = false): Rest
     : { kind: "time", timestampMs: pointInTime.getTime(), nearest };
 }
 
-/** The daemon reads its configuration elsewhere, where a relative path would mean another file. */
-function absolute(database: WatchedDatabase): WatchedDatabase {
-  return { ...database, path: path.resolve(database.path) };
+/** The program reads its configuration elsewhere, where a relative path would mean another file. */
+function absolute(database: string | WatchedDatabase): WatchedDatabase {
+  const watched = typeof database === "string" ? { path: database } : database;
+  return { ...watched, path: path.resolve(watched.path) };
+}
+
+function snapshotResult(document: Document): SnapshotResult {
+  const { name, key, txid, size, taken_by: takenBy } = document;
+  return {
+    name: String(name),
+    key: String(key),
+    txid: BigInt(txid as number | bigint),
+    sizeBytes: Number(size),
+    takenBy: takenBy as SnapshotResult["takenBy"],
+  };
 }

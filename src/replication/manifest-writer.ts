@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { isWalrustError } from "../errors.ts";
+import { decodeLtx } from "../ltx/decoder.ts";
 import type { Position } from "../ltx/format.ts";
 import type { DatabaseKeys } from "../storage/keys.ts";
 import {
@@ -10,6 +11,8 @@ import {
   parseManifest,
 } from "../storage/manifest.ts";
 import type { CallOptions, Storage } from "../storage/storage.ts";
+import type { Core } from "../wasm/core.ts";
+import type { CorePool } from "../wasm/core-pool.ts";
 
 export interface ManifestWriterOptions {
   readonly storage: Storage;
@@ -18,10 +21,15 @@ export interface ManifestWriterOptions {
   readonly name: string;
   readonly pageSizeBytes: number;
   readonly intervalMs: number;
+  readonly cores: CorePool;
+  /** Files that storage has and the manifest does not name: they are read and named. */
+  readonly unnamed: readonly string[];
 }
 
 /** How long a burst must have ended before its files are named in the manifest. */
 const QUIET_MS = 2000;
+/** A manifest that was lost is made anew over several writes. */
+const DESCRIBED_AT_ONCE = 500;
 
 /**
  * Keeps the remote manifest up to date at a bounded rate. Only what was published since it was last written is held here; the rest is read back
@@ -30,19 +38,22 @@ const QUIET_MS = 2000;
 export class ManifestWriter {
   readonly #options: ManifestWriterOptions;
   #added: ManifestFile[] = [];
+  #unnamed: readonly string[];
   #lastAddedMs = Number.NEGATIVE_INFINITY;
   #lastWrittenMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ManifestWriterOptions) {
     this.#options = options;
+    this.#unnamed = options.unnamed;
   }
 
   get isDirty(): boolean {
-    return this.#added.length > 0;
+    return this.#added.length + this.#unnamed.length > 0;
   }
 
   add(file: ManifestFile): void {
-    this.#added.push(file);
+    // A snapshot can be taken again at the same TXID: the later one is in storage.
+    this.#added = [...this.#added.filter((other) => fileName(other) !== fileName(file)), file];
     this.#lastAddedMs = this.#options.clock.monotonicMs();
   }
 
@@ -57,18 +68,39 @@ export class ManifestWriter {
     const { storage, keys, clock, name, pageSizeBytes } = this.#options;
     const adding = this.#added;
     const known = await this.#read(options);
-    const renewed = new Set(adding.map(fileName));
+    const unnamed = this.#unnamed.slice(0, DESCRIBED_AT_ONCE);
+    const described = await this.#describe(unnamed, options);
+    const renewed = new Set([...described, ...adding].map(fileName));
     const manifest: Manifest = {
       name,
       pageSizeBytes,
       currentTxid: head.txid,
       lastChecksum: head.postApply,
       updatedAtMs: clock.now(),
-      files: [...known.filter((file) => !renewed.has(fileName(file))), ...adding],
+      files: [...known.filter((file) => !renewed.has(fileName(file))), ...described, ...adding],
     };
     await storage.put(keys.manifest(), formatManifest(manifest), options);
-    this.#added = this.#added.slice(adding.length);
+    this.#added = this.#added.filter((file) => !adding.includes(file));
+    this.#unnamed = this.#unnamed.slice(unnamed.length);
     this.#lastWrittenMs = clock.monotonicMs();
+  }
+
+  /** Reads files whole, which proves them too. One that is damaged or gone is not named: `verify` says what is lost. */
+  async #describe(unnamed: readonly string[], options: CallOptions): Promise<readonly ManifestFile[]> {
+    if (unnamed.length === 0) return [];
+    const { cores, storage, clock } = this.#options;
+    const described: ManifestFile[] = [];
+    const lease = await cores.acquire(options);
+    try {
+      for (const key of unnamed) {
+        const file = await describeFile(lease.core, storage, key, clock.now(), options);
+        if (file !== undefined && !this.#added.some((added) => fileName(added) === fileName(file)))
+          described.push(file);
+      }
+    } finally {
+      lease.release();
+    }
+    return described;
   }
 
   /** A manifest that is missing or damaged begins anew: readers list what it does not name. */
@@ -81,6 +113,41 @@ export class ManifestWriter {
       if (isWalrustError(error, "STORAGE_NOT_FOUND", "INTEGRITY_FORMAT")) return [];
       throw error;
     }
+  }
+}
+
+async function describeFile(
+  core: Core,
+  storage: Storage,
+  key: string,
+  createdAtMs: number,
+  options: CallOptions,
+): Promise<ManifestFile | undefined> {
+  try {
+    const source = storage.read(key, options);
+    const { header, trailer, sizeBytes, bodySha256 } = await decodeLtx(
+      core,
+      source,
+      { objectName: key, ...options },
+      () => {},
+    );
+    const { minTxid, maxTxid, timestampMs, bodyChecksum, preApply } = header;
+    const { postApply } = trailer;
+    return {
+      minTxid,
+      maxTxid,
+      sizeBytes,
+      createdAtMs,
+      timestampMs,
+      bodyChecksum,
+      sha256: bodySha256,
+      preApply,
+      postApply,
+    };
+  } catch (error) {
+    if (isWalrustError(error, "STORAGE_NOT_FOUND", "INTEGRITY_FORMAT", "INTEGRITY_CHECKSUM"))
+      return undefined;
+    throw error;
   }
 }
 

@@ -66,6 +66,7 @@ class Opening {
   readonly #identity: Omit<Cursor, "published">;
   readonly #cursor: Cursor | undefined;
   #manifest: ManifestWriter | undefined;
+  #unnamed: readonly string[] = [];
 
   constructor(options: OpenReplicaOptions, link: DatabaseLink) {
     this.#options = options;
@@ -104,6 +105,7 @@ class Opening {
 
   async conclude(view: RemoteView, table: PageTable | undefined): Promise<Replica> {
     const { head } = view;
+    this.#unnamed = view.unnamed;
     const known = this.#cursor?.published.txid ?? 0n;
     const frames = head && table && (await this.#recover(head));
     let capture = this.#captureAt(frames);
@@ -149,11 +151,19 @@ class Opening {
     }
   }
 
+  /** The cursor, if it speaks of the file that is open here. */
+  get #cursorOfThisFile(): Cursor | undefined {
+    const { dev, ino, pageSizeBytes } = this.#identity;
+    const cursor = this.#cursor;
+    const isOfThisFile = cursor?.dev === dev && cursor.ino === ino && cursor.pageSizeBytes === pageSizeBytes;
+    return isOfThisFile ? cursor : undefined;
+  }
+
   /** Frames of the same file that storage does not have yet. */
   #recover(head: RemoteHead): Promise<RecoveredFrames> | undefined {
     const { clock, folder } = this.#options;
-    const cursor = this.#cursor;
-    if (cursor?.dev !== this.#identity.dev || cursor.ino !== this.#identity.ino) return undefined;
+    const cursor = this.#cursorOfThisFile;
+    if (cursor === undefined) return undefined;
     return recoverFrames({
       segmentFolder: folder.segments,
       scanner: this.#scanner,
@@ -213,14 +223,13 @@ class Opening {
     publisher: Publisher | undefined,
     head: RemoteHead | undefined,
   ): Replica {
-    const savedTxid = this.#cursor?.published.txid;
     const newestSnapshot = head?.newestSnapshot;
     const options = {
       ...this.#publisherOptions(),
       link: this.#link,
       capture,
       identity: this.#identity,
-      savedTxid,
+      saved: this.#cursorOfThisFile?.published,
       newestSnapshot,
     };
     return new Replica(options, duty, publisher);
@@ -236,6 +245,8 @@ class Opening {
       name,
       pageSizeBytes,
       intervalMs: manifestIntervalMs,
+      cores,
+      unnamed: this.#unnamed,
     });
     return { storage, keys: this.keys, cores, limit, folder, clock, nodeId, manifest: this.#manifest };
   }

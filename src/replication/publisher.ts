@@ -97,7 +97,8 @@ export class Publisher {
     }
     const changes = new TableChanges(join(folder.scratch, "changes"));
     try {
-      const stored = await this.#store(keys.ltx(minTxid, maxTxid), pending.bytes, options, (io) =>
+      const size = Math.min(pending.bytes, last.commitPages * last.header.pageSizeBytes);
+      const stored = await this.#store(keys.ltx(minTxid, maxTxid), size, options, (io) =>
         encodeRuns({ ...io, runs, base: this.#published, table: this.#table, changes, nodeId }),
       );
       if (stored === undefined) throw new Error("a publication always makes a file");

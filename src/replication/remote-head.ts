@@ -28,6 +28,8 @@ export interface RemoteView {
   readonly head: RemoteHead | undefined;
   /** Highest TXID that an object or the manifest names; 0: none. */
   readonly highestTxid: Txid;
+  /** Keys of the files that the manifest should name and does not, in order: a crash came between a file and its manifest. */
+  readonly unnamed: readonly string[];
 }
 
 interface NamedFile {
@@ -53,7 +55,7 @@ export async function findRemoteHead(
   files.sort(byTxid);
   const newest = files.at(-1);
   const named = manifest?.currentTxid ?? 0n;
-  if (newest === undefined) return { head: undefined, highestTxid: named };
+  if (newest === undefined) return { head: undefined, highestTxid: named, unnamed: [] };
 
   const { header, trailer } = await readFileEnds(storage, newest.key, options);
   const snapshot = files.findLast((file) => file.minTxid === 1n);
@@ -77,7 +79,9 @@ export async function findRemoteHead(
           },
     incrementalsAfter: (txid) => chainAfter(files, txid, newest.maxTxid),
   };
-  return { head, highestTxid: named > newest.maxTxid ? named : newest.maxTxid };
+  const known = new Set(manifest?.files.map((file) => keys.ltx(file.minTxid, file.maxTxid)));
+  const unnamed = files.map(({ key }) => key).filter((key) => !known.has(key));
+  return { head, highestTxid: named > newest.maxTxid ? named : newest.maxTxid, unnamed };
 }
 
 /** Incrementals from behind `txid` to `head`: at each step the longest one that fits. */

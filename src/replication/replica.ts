@@ -15,7 +15,7 @@ import {
 import type { DatabaseLink } from "../sqlite/link.ts";
 import type { GapReason } from "../wal/continuity.ts";
 import { decodeWalHeader } from "../wal/header.ts";
-import { type LogPosition, startOf, WAL_HEADER_SIZE } from "../wal/position.ts";
+import { isSameGeneration, type LogPosition, startOf, WAL_HEADER_SIZE } from "../wal/position.ts";
 import type { Capture, Gap } from "./capture.ts";
 import { checksumDatabase } from "./encode-whole.ts";
 import type { ManifestWriter } from "./manifest-writer.ts";
@@ -48,8 +48,8 @@ export interface ReplicaOptions extends PublisherOptions {
   readonly clock: Clock;
   /** Of the cursor: which remote database and which file it speaks of. */
   readonly identity: Omit<Cursor, "published">;
-  /** The TXID of the cursor on disk. */
-  readonly savedTxid: Txid | undefined;
+  /** What the cursor on disk says of this file; undefined: nothing. */
+  readonly saved: PublishedState | undefined;
   readonly newestSnapshot: NewestSnapshot | undefined;
 }
 
@@ -84,7 +84,7 @@ export class Replica {
   readonly newestSnapshot: NewestSnapshot | undefined;
   #publisher: Publisher | undefined;
   #duty: Duty;
-  #cursorTxid: Txid | undefined;
+  #saved: PublishedState | undefined;
 
   constructor(options: ReplicaOptions, duty: Duty, publisher: Publisher | undefined) {
     this.#options = options;
@@ -93,7 +93,7 @@ export class Replica {
     this.newestSnapshot = options.newestSnapshot;
     this.#duty = duty;
     this.#publisher = publisher;
-    this.#cursorTxid = options.savedTxid;
+    this.#saved = options.saved;
   }
 
   get duty(): Duty {
@@ -114,9 +114,10 @@ export class Replica {
     if (this.#publisher !== undefined) await this.manifest.write(this.#publisher.published, options);
   }
 
-  /** The cursor on disk is older than what storage has. */
+  /** The cursor on disk is older than what storage has, or names another place in the log. */
   get cursorIsStale(): boolean {
-    return this.#publisher !== undefined && this.#publisher.published.txid !== this.#cursorTxid;
+    const { published } = this;
+    return published !== undefined && !(this.#saved && isSamePlace(this.#saved, published));
   }
 
   /** Publishes the next file of captured frames, if there is one. Errors: see Publisher.publishPending. */
@@ -197,7 +198,7 @@ export class Replica {
     const { published, table } = this.#publisher;
     await table.sync();
     await writeCursor(this.#options.folder.cursor, { ...this.#options.identity, published });
-    this.#cursorTxid = published.txid;
+    this.#saved = published;
   }
 
   /** Ends connections and descriptors. What is pending must be secured before, since the last close deletes the log. */
@@ -339,4 +340,10 @@ export class Replica {
     const header = this.link.readWal(bytes, 0) === WAL_HEADER_SIZE ? decodeWalHeader(bytes) : undefined;
     return header && startOf(header);
   }
+}
+
+function isSamePlace(a: PublishedState, b: PublishedState): boolean {
+  if (a.txid !== b.txid) return false;
+  if (a.log === undefined || b.log === undefined) return a.log === b.log;
+  return isSameGeneration(a.log, b.log) && a.log.offset === b.log.offset;
 }

@@ -51,10 +51,12 @@ export interface HttpPoolOptions {
 /** One origin's keep-alive connections. Imported deep from undici: its main module costs 15 MB more. */
 export class HttpPool {
   readonly #pool: Dispatcher;
+  readonly #origin: string;
   readonly #answerTimeoutMs: number;
 
   constructor(origin: string, options: HttpPoolOptions) {
     const { connections, ca, lookup } = options;
+    this.#origin = origin;
     this.#answerTimeoutMs = options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS;
     this.#pool = new Pool(origin, {
       connections,
@@ -72,7 +74,7 @@ export class HttpPool {
   /** Resolves with the head of the answer, whatever its status. Errors: STORAGE_NETWORK, STORAGE_TIMEOUT, ABORTED. */
   request(request: HttpRequest): Promise<HttpResponse> {
     return new Promise((resolve, reject) => {
-      const exchange = new Exchange(request, resolve, reject);
+      const exchange = new Exchange(request, this.#origin, resolve, reject);
       if (exchange.isOver) return;
       const { method, path, headers, body, answerTimeoutMs = this.#answerTimeoutMs } = request;
       this.#pool.dispatch(
@@ -99,6 +101,7 @@ export class HttpPool {
 /** One request and its answer, as undici tells it. */
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: HttpRequest;
+  readonly #origin: string;
   readonly #resolve: (response: HttpResponse) => void;
   readonly #reject: (error: unknown) => void;
   readonly #onAbort = () => this.#abort();
@@ -108,10 +111,12 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   constructor(
     request: HttpRequest,
+    origin: string,
     resolve: (response: HttpResponse) => void,
     reject: (error: unknown) => void,
   ) {
     this.#request = request;
+    this.#origin = origin;
     this.#resolve = resolve;
     this.#reject = reject;
     if (request.signal?.aborted) this.#abort();
@@ -161,7 +166,9 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #typed(error: unknown): Error {
     const { signal, method, path } = this.#request;
-    return signal?.aborted ? aborted(signal) : httpError(error, `${method} ${path.replace(/\?.*/, "")}`);
+    return signal?.aborted
+      ? aborted(signal)
+      : httpError(error, `${method} ${this.#origin}${path.replace(/\?.*/, "")}`);
   }
 
   #end(): void {

@@ -17,7 +17,7 @@ import type { StorageDependencies } from "./dependencies.ts";
  * A storage that does not answer is asked again at least so often, whatever the settings say: uploads go on within 2 s of
  * its coming back. maxDelay and the breaker's cooldown hold for a storage that answers "slow down".
  */
-export const LONGEST_SILENCE_MS = 1_000;
+const LONGEST_SILENCE_MS = 1_000;
 
 /** Failures that may pass within the patience of one call. */
 export function isTransient(error: unknown): error is WalrustError {
@@ -58,25 +58,35 @@ export class Persistence {
     this.#circuit = settings.circuitBreakerEnabled ? new Circuit(settings, dependencies) : undefined;
   }
 
-  /** @param attempt does the whole thing once. Errors: those of the last attempt; ABORTED. */
-  async run<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    checkAborted(signal);
-    let failure: WalrustError | undefined;
-    try {
-      return await this.#retry.execute(async ({ attempt: index }) => {
-        if (failure !== undefined)
-          await this.#clock.sleep(this.#delayMs(index, failure), { ...(signal && { signal }) });
-        checkAborted(signal);
-        try {
-          return await (this.#circuit?.guard(attempt) ?? attempt());
-        } catch (error) {
-          if (isTransient(error)) failure = error;
-          throw error;
-        }
-      }, signal);
-    } catch (error) {
-      throw signal?.aborted ? aborted(signal) : error;
+  /**
+   * @param attempt does the whole thing once
+   * @param patienceMs for work that would be lost otherwise: goes on at least so long. Errors: those of the last attempt; ABORTED.
+   */
+  async run<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined, patienceMs = 0): Promise<T> {
+    const endMs = this.#clock.monotonicMs() + patienceMs;
+    for (let round = 0; ; round++) {
+      try {
+        if (round > 0) await this.#clock.sleep(LONGEST_SILENCE_MS, signal && { signal });
+        return await this.#runOnce(attempt, signal);
+      } catch (error) {
+        if (signal?.aborted) throw aborted(signal);
+        if (!isTransient(error) || this.#clock.monotonicMs() >= endMs) throw error;
+      }
     }
+  }
+
+  #runOnce<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    let failure: WalrustError | undefined;
+    return this.#retry.execute(async ({ attempt: index }) => {
+      if (failure !== undefined) await this.#clock.sleep(this.#delayMs(index, failure), signal && { signal });
+      checkAborted(signal);
+      try {
+        return await (this.#circuit?.guard(attempt) ?? attempt());
+      } catch (error) {
+        if (isTransient(error)) failure = error;
+        throw error;
+      }
+    }, signal);
   }
 
   /** Full jitter over an exponential base; `index` is 1 before the second attempt. */

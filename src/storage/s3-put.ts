@@ -40,11 +40,10 @@ export function putObject(
       const response = await requests.sendAndDrain({ method: "PUT", key, headers, body, signal });
       return { etag: etagIn(response.headers, key) };
     } catch (error) {
-      const conflict = conflictOf(error, key, condition);
-      if (conflict !== undefined) {
+      if (isConflict(error, condition)) {
         const adopted = unclear ? await etagIfEqual(requests, key, body, signal) : undefined;
         if (adopted !== undefined) return { etag: adopted };
-        throw conflict;
+        throw conflictError(key, condition, error);
       }
       unclear = true; // what is not tried again does not come back here
       throw error;
@@ -53,15 +52,18 @@ export function putObject(
 }
 
 /** Whether a condition failed: 412, or 404 for a match on an object that is gone. */
-function conflictOf(
-  error: unknown,
+function isConflict(error: unknown, condition: PutCondition | undefined): boolean {
+  if (isWalrustError(error, "STORAGE_CONFLICT")) return true;
+  return condition?.kind === "match" && isWalrustError(error, "STORAGE_NOT_FOUND");
+}
+
+export function conflictError(
   key: string,
   condition: PutCondition | undefined,
-): WalrustError | undefined {
-  const gone = condition?.kind === "match" && isWalrustError(error, "STORAGE_NOT_FOUND");
-  if (!gone && !isWalrustError(error, "STORAGE_CONFLICT")) return undefined;
+  cause: unknown,
+): WalrustError {
   const reason = condition?.kind === "absent" ? "it exists" : "it was changed or deleted meanwhile";
-  return new WalrustError("STORAGE_CONFLICT", `${key} was not written: ${reason}`, { cause: error });
+  return new WalrustError("STORAGE_CONFLICT", `${key} was not written: ${reason}`, { cause });
 }
 
 /** For providers without conditions. Two writers at the same moment both pass: `conditionalPut` says so. */

@@ -4,6 +4,9 @@ import { isTransient, type Persistence } from "./retry.ts";
 import type { S3Requests } from "./s3-requests.ts";
 import type { ReadOptions } from "./storage.ts";
 
+/** A read that has brought something is not given up sooner: a restore of hours outlives a restart of the storage. */
+const PATIENCE_MS = 120_000;
+
 /** An answer whose first piece has come. */
 interface Opened {
   readonly response: HttpResponse;
@@ -26,10 +29,9 @@ export async function* readObject(
   let etag: string | undefined;
   for (;;) {
     // The first piece belongs to the attempt: an answer that brings nothing counts as a failure, one that does starts anew.
-    const opened = await persistence.run(
-      () => open(requests, key, { position, wantedEnd, etag, signal }),
-      signal,
-    );
+    const wanted = { position, wantedEnd, etag, signal };
+    const patienceMs = position > offset ? PATIENCE_MS : 0;
+    const opened = await persistence.run(() => open(requests, key, wanted), signal, patienceMs);
     if (opened === undefined) return;
     const { response, first, end } = opened;
     etag ??= opened.etag;

@@ -2,7 +2,7 @@ import { isWalrustError, WalrustError } from "../errors.ts";
 import { aborted, checkAborted } from "./abort.ts";
 import { Chunker } from "./chunker.ts";
 import { isTransient } from "./retry.ts";
-import { assertCondition, etagIn, type PutContext, putObject, rfc3339 } from "./s3-put.ts";
+import { assertCondition, conflictError, etagIn, type PutContext, putObject, rfc3339 } from "./s3-put.ts";
 import type { S3Rare } from "./s3-rare.ts";
 import type { PutResult, Upload, UploadOptions } from "./storage.ts";
 
@@ -15,6 +15,8 @@ const MOST_PARTS = 10_000;
 const PART_GRAIN_BYTES = 64 * 1024;
 /** Each costs a part's size in memory, besides the first part, which waits for the head, and the one being filled. */
 const PARTS_AT_ONCE = 2;
+/** An upload in parts is not given up sooner: its parts and the work of making them would be lost. */
+const PATIENCE_MS = 120_000;
 const UPLOAD_MARK = "walrust-upload";
 
 export interface UploadContext extends PutContext {
@@ -132,28 +134,28 @@ export class S3Upload implements Upload {
 
   async #putPart(part: Uint8Array, index: number): Promise<void> {
     if (index >= MOST_PARTS) {
-      throw new WalrustError(
-        "STORAGE_REJECTED",
-        `${this.#key} is much larger than expected: more than ${MOST_PARTS} parts`,
-        {
-          hint: "Raise part_size.",
-        },
-      );
+      throw new WalrustError("STORAGE_REJECTED", `${this.#key} has grown beyond ${MOST_PARTS} parts`, {
+        hint: "Raise part_size.",
+      });
     }
     const { requests, persistence } = this.#context;
     const uploadId = await this.#begin();
     const query = { partNumber: String(index + 1), uploadId };
     const signal = this.#stop.signal;
-    this.#etags[index] = await persistence.run(async () => {
-      const response = await requests.sendAndDrain({
-        method: "PUT",
-        key: this.#key,
-        query,
-        body: part,
-        signal,
-      });
-      return etagIn(response.headers, this.#key);
-    }, signal);
+    this.#etags[index] = await persistence.run(
+      async () => {
+        const response = await requests.sendAndDrain({
+          method: "PUT",
+          key: this.#key,
+          query,
+          body: part,
+          signal,
+        });
+        return etagIn(response.headers, this.#key);
+      },
+      signal,
+      PATIENCE_MS,
+    );
   }
 
   #begin(): Promise<string> {
@@ -166,6 +168,7 @@ export class S3Upload implements Upload {
       return this.#context.persistence.run(
         () => sdk.createUpload(this.#key, metadata, this.#stop.signal),
         this.#stop.signal,
+        PATIENCE_MS,
       );
     });
     return this.#uploadId;
@@ -177,27 +180,28 @@ export class S3Upload implements Upload {
     const ifAbsent = this.#options.condition !== undefined;
     const { signal } = this.#stop;
     let unclear = false;
-    return persistence.run(async () => {
-      try {
-        if (ifAbsent && !provider.conditionalPut) {
-          await assertCondition(this.#context.requests, this.#key, { kind: "absent" }, signal);
+    return persistence.run(
+      async () => {
+        try {
+          if (ifAbsent && !provider.conditionalPut) {
+            await assertCondition(this.#context.requests, this.#key, { kind: "absent" }, signal);
+          }
+          const options = { ifAbsent: ifAbsent && provider.conditionalPut, signal };
+          return await sdk.completeUpload(this.#key, uploadId, this.#etags, options);
+        } catch (error) {
+          const conflict = isWalrustError(error, "STORAGE_CONFLICT");
+          if (conflict || codeOf(error) === "NoSuchUpload") {
+            const adopted = unclear ? await this.#etagIfOurs() : undefined;
+            if (adopted !== undefined) return adopted;
+          }
+          if (conflict) throw conflictError(this.#key, { kind: "absent" }, error);
+          unclear = true; // what is not tried again does not come back here
+          throw error;
         }
-        const options = { ifAbsent: ifAbsent && provider.conditionalPut, signal };
-        return await sdk.completeUpload(this.#key, uploadId, this.#etags, options);
-      } catch (error) {
-        const conflict = isWalrustError(error, "STORAGE_CONFLICT");
-        if (conflict || codeOf(error) === "NoSuchUpload") {
-          const adopted = unclear ? await this.#etagIfOurs() : undefined;
-          if (adopted !== undefined) return adopted;
-        }
-        if (conflict)
-          throw new WalrustError("STORAGE_CONFLICT", `${this.#key} was not written: it exists`, {
-            cause: error,
-          });
-        unclear = true; // what is not tried again does not come back here
-        throw error;
-      }
-    }, signal);
+      },
+      signal,
+      PATIENCE_MS,
+    );
   }
 
   async #etagIfOurs(): Promise<string | undefined> {

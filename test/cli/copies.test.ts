@@ -1,14 +1,14 @@
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
-import { runWalrust, type Scene, scene, syncOnce } from "../helpers/e2e/walrust.ts";
+import { type Scene, scene } from "../helpers/e2e/scene.ts";
+import { runWalrust, syncOnce } from "../helpers/e2e/walrust.ts";
 
 /** A storage with the database `app` in it, three commits in two files or more. */
 async function copied(): Promise<Scene> {
   const at = scene();
-  mkdirSync(at.storage, { recursive: true });
   const app = openApplication(at.path("app.db"));
   addNotes(app);
   await syncOnce(at, { databases: ["app.db"] });
@@ -61,7 +61,6 @@ describe("list", () => {
 
   test("nothing there is said, and no error", async () => {
     const at = scene();
-    mkdirSync(at.storage, { recursive: true });
     expect(await runWalrust(at, ["list", ...from(at)])).toMatchObject({
       code: 0,
       stdout: `no databases in ${at.address}\n`,

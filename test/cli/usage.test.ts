@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { runWalrust, scene } from "../helpers/e2e/walrust.ts";
+import { scene } from "../helpers/e2e/scene.ts";
+import { runWalrust } from "../helpers/e2e/walrust.ts";
 
 const COMMANDS = ["watch", "restore", "list", "verify", "snapshot"];
 

@@ -1,16 +1,11 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
+import { type Scene, scene } from "../helpers/e2e/scene.ts";
 import { until } from "../helpers/e2e/until.ts";
-import { restored, runWalrust, type Scene, scene, startWalrust, startWatch } from "../helpers/e2e/walrust.ts";
-
-function ready(): Scene {
-  const at = scene();
-  mkdirSync(at.storage, { recursive: true });
-  return at;
-}
+import { restored, runWalrust, startWalrust, startWatch } from "../helpers/e2e/walrust.ts";
 
 const from = (at: Scene) => ["-b", at.address];
 const notesIn = (file: string) =>
@@ -18,7 +13,7 @@ const notesIn = (file: string) =>
 
 describe("watch", () => {
   test("--json: one object a line on stdout, nothing on stderr", async () => {
-    const at = ready();
+    const at = scene();
     const app = openApplication(at.path("app.db"));
     addNotes(app);
     const watch = startWatch(at, { databases: ["app.db"] });
@@ -53,7 +48,7 @@ describe("watch", () => {
   });
 
   test("without it, a log for people on stderr, and as JSON where the file says so", async () => {
-    const at = ready();
+    const at = scene();
     addNotes(openApplication(at.path("app.db")));
     const text = await runWalrust(at, ["watch", "app.db", "--once", ...from(at)]);
     expect(text).toMatchObject({ code: 0, stdout: "" });
@@ -72,7 +67,7 @@ describe("watch", () => {
   });
 
   test("the configuration alone", async () => {
-    const at = ready();
+    const at = scene();
     addNotes(openApplication(at.path("one.db")));
     addNotes(openApplication(at.path("two.db")), 2);
     writeFileSync(
@@ -85,7 +80,7 @@ describe("watch", () => {
   });
 
   test("two databases with one name: exit 2, before anything is written", async () => {
-    const at = ready();
+    const at = scene();
     const { code, stderr } = await runWalrust(at, ["watch", "app.db", "app.sqlite", ...from(at)]);
     expect(code).toBe(2);
     expect(stderr).toContain('would share the key prefix "app"');
@@ -98,7 +93,7 @@ describe("watch --exec", () => {
   const env = { SQLITE: createRequire(import.meta.url).resolve("better-sqlite3") };
 
   test("ends with the application's exit code, after its last commit is published", async () => {
-    const at = ready();
+    const at = scene();
     addNotes(openApplication(at.path("app.db")));
     writeFileSync(at.path("app.cjs"), `${writer} d.close(); process.exit(7);`);
     const { code } = await runWalrust(at, ["watch", "app.db", "--exec", "node app.cjs", ...from(at)], {
@@ -109,7 +104,7 @@ describe("watch --exec", () => {
   });
 
   test("SIGTERM reaches the application, which ends first", async () => {
-    const at = ready();
+    const at = scene();
     addNotes(openApplication(at.path("app.db")));
     const onTerm = `process.on('SIGTERM', () => { ${writer} process.exit(0); });`;
     writeFileSync(
@@ -126,7 +121,7 @@ describe("watch --exec", () => {
   });
 
   test("an application that cannot be protected is ended", async () => {
-    const at = ready();
+    const at = scene();
     const command = "echo $$ > pid; exec sleep 600";
     const { code } = await runWalrust(at, ["watch", "gone.db", "--exec", command, ...from(at)]);
     expect(code).toBe(3);

@@ -42,7 +42,7 @@ describe("precedence", () => {
         url: "copies",
         region: "us-east-1",
         concurrency: 16,
-        partSizeBytes: 8 * 1024 ** 2,
+        partSizeBytes: 5 * 1024 ** 2,
         retry: DEFAULT_RETRY,
       },
       databases: [],

@@ -6,8 +6,9 @@ import {
   expectRestored,
   openApplication,
 } from "../helpers/e2e/application.ts";
+import { scene } from "../helpers/e2e/scene.ts";
 import { bytesStored, ltxFiles } from "../helpers/e2e/storage-folder.ts";
-import { restored, scene, startWatch, syncOnce } from "../helpers/e2e/walrust.ts";
+import { restored, startWatch, syncOnce } from "../helpers/e2e/walrust.ts";
 
 /** What the application may do while nobody watches. */
 const WHILE_AWAY: readonly (readonly [what: string, work: (app: Application) => void])[] = [

@@ -2,8 +2,9 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
 import { SECRET_ACCESS_KEY, s3Storage } from "../helpers/e2e/s3-storage.ts";
+import { type Scene, scene } from "../helpers/e2e/scene.ts";
 import { tree } from "../helpers/e2e/storage-folder.ts";
-import { runWalrust, type Scene, scene, syncOnce } from "../helpers/e2e/walrust.ts";
+import { runWalrust, syncOnce } from "../helpers/e2e/walrust.ts";
 
 interface Mistake {
   readonly what: string;

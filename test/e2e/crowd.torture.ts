@@ -2,8 +2,9 @@ import { copyFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { addNotes, contentOf, expectRestored, openApplication } from "../helpers/e2e/application.ts";
 import { sampleTree } from "../helpers/e2e/process-tree.ts";
-import { tree, untilPublished } from "../helpers/e2e/storage-folder.ts";
-import { restored, scene, startWatch } from "../helpers/e2e/walrust.ts";
+import { scene } from "../helpers/e2e/scene.ts";
+import { tree } from "../helpers/e2e/storage-folder.ts";
+import { restored, startWatch } from "../helpers/e2e/walrust.ts";
 
 const DATABASES = 383;
 
@@ -18,7 +19,7 @@ test("383 databases at start: all are stored, memory stays bounded; a restart st
   for (const name of names.slice(1)) copyFileSync(at.path("d0.db"), at.path(`${name}.db`));
   const databases = [at.path("*.db")];
   const watch = startWatch(at, { databases });
-  for (const name of names) await untilPublished(at, name, 0n, { limitMs: 60_000 });
+  for (const name of names) await watch.untilPublished(name, 0n, { limitMs: 60_000 });
   const { peakRssBytes } = sampleTree(watch.child.pid);
   expect(peakRssBytes / 1e6, "peak RSS, MB").toBeLessThan(200);
   await watch.drain();

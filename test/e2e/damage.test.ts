@@ -4,8 +4,9 @@ import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
 import { damageEach, expectFound, soundChain } from "../helpers/e2e/damaged-chain.ts";
-import { ltxFiles, untilPublished } from "../helpers/e2e/storage-folder.ts";
-import { restore, runWalrust, scene, startWatch } from "../helpers/e2e/walrust.ts";
+import { scene } from "../helpers/e2e/scene.ts";
+import { ltxFiles } from "../helpers/e2e/storage-folder.ts";
+import { restore, runWalrust, startWatch } from "../helpers/e2e/walrust.ts";
 
 test("objects flipped, cut, dropped and swapped: verify ends with 5, restore refuses, the output stays", async () => {
   const at = await soundChain();
@@ -36,11 +37,11 @@ test("an increment of another database, and of another life of the same", async 
     syncInterval: "20ms",
   });
   for (const [index, name] of names.entries()) {
-    const head = await untilPublished(at, name);
+    const head = await watch.untilPublished(name);
     const app = apps[index];
     if (app === undefined) throw new Error("two applications");
     addNotes(app, 5);
-    await untilPublished(at, name, head);
+    await watch.untilPublished(name, head);
   }
   await watch.drain();
   const [mine, theirs] = names.map((name) => ltxFiles(at, name).at(-1));

@@ -2,9 +2,10 @@ import { rmSync } from "node:fs";
 import { expect, test } from "vitest";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
 import { expectFound, soundChain } from "../helpers/e2e/damaged-chain.ts";
-import { indexedTxid, ltxFiles, untilPublished } from "../helpers/e2e/storage-folder.ts";
+import { scene } from "../helpers/e2e/scene.ts";
+import { indexedTxid, ltxFiles } from "../helpers/e2e/storage-folder.ts";
 import { until } from "../helpers/e2e/until.ts";
-import { scene, startWatch } from "../helpers/e2e/walrust.ts";
+import { startWatch } from "../helpers/e2e/walrust.ts";
 
 test("the newest object deleted, though the manifest names it: restore and verify say so", async () => {
   const at = await soundChain();
@@ -19,10 +20,10 @@ test("the manifest is written soon after a burst ends: a head deleted after that
   const app = openApplication(at.path("app.db"));
   addNotes(app, 5);
   const watch = startWatch(at, { databases: [at.path("app.db")] });
-  let head = await untilPublished(at, "app");
+  let head = await watch.untilPublished("app");
   for (let commit = 0; commit < 3; commit++) {
     addNotes(app, 1);
-    head = await untilPublished(at, "app", head);
+    head = await watch.untilPublished("app", head);
   }
   await until("the manifest names the head", () => indexedTxid(at, "app") === head, { limitMs: 10_000 });
   await watch.kill();

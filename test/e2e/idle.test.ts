@@ -2,9 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
 import { s3Storage } from "../helpers/e2e/s3-storage.ts";
-import { headTxid, indexedTxid, tree, untilPublished } from "../helpers/e2e/storage-folder.ts";
+import { scene } from "../helpers/e2e/scene.ts";
+import { headTxid, indexedTxid, tree } from "../helpers/e2e/storage-folder.ts";
 import { until } from "../helpers/e2e/until.ts";
-import { scene, startWatch } from "../helpers/e2e/walrust.ts";
+import { startWatch } from "../helpers/e2e/walrust.ts";
 
 const IDLE_MS = 3000;
 
@@ -13,9 +14,9 @@ test("an idle database makes no object and changes no byte in storage", async ()
   const app = openApplication(at.path("app.db"));
   addNotes(app, 10);
   const watch = startWatch(at, { databases: [at.path("app.db")] });
-  const first = await untilPublished(at, "app");
+  const first = await watch.untilPublished("app");
   addNotes(app, 1);
-  const head = await untilPublished(at, "app", first);
+  const head = await watch.untilPublished("app", first);
   await until("the manifest names the head", () => indexedTxid(at, "app") === head);
   const before = tree(at.storage);
   await sleep(IDLE_MS);

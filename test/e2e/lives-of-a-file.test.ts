@@ -1,9 +1,10 @@
 import { copyFileSync, existsSync, renameSync, rmSync } from "node:fs";
 import { expect, test } from "vitest";
 import { addNotes, contentOf, expectRestored, openApplication } from "../helpers/e2e/application.ts";
-import { headTxid, untilPublished } from "../helpers/e2e/storage-folder.ts";
+import { type Scene, scene } from "../helpers/e2e/scene.ts";
+import { headTxid } from "../helpers/e2e/storage-folder.ts";
 import { until } from "../helpers/e2e/until.ts";
-import { restored, type Scene, scene, startWatch } from "../helpers/e2e/walrust.ts";
+import { restored, startWatch } from "../helpers/e2e/walrust.ts";
 import { assertPrefix } from "../helpers/writers/assert-prefix.ts";
 import { startWriter } from "../helpers/writers/start-writer.ts";
 
@@ -15,9 +16,9 @@ test("replaced by rename under the same path: every restore is the old or the ne
   const fresh = openApplication(at.path("fresh.db"));
   addNotes(fresh, 150, 700);
   const watch = startWatch(at, { databases: [path] });
-  const head = await untilPublished(at, "app");
+  const head = await watch.untilPublished("app");
   addNotes(old, 3);
-  await untilPublished(at, "app", head);
+  await watch.untilPublished("app", head);
   const oldContent = contentOf(old);
   old.close();
   fresh.pragma("wal_checkpoint(TRUNCATE)");
@@ -47,9 +48,9 @@ test("replaced by an older copy of itself: the restore is that copy", async () =
   copyFileSync(path, at.path("backup.db"));
   const later = openApplication(path);
   const watch = startWatch(at, { databases: [path] });
-  const head = await untilPublished(at, "app");
+  const head = await watch.untilPublished("app");
   addNotes(later, 10);
-  await untilPublished(at, "app", head);
+  await watch.untilPublished("app", head);
   later.close();
   removeLog(path);
   renameSync(at.path("backup.db"), path);
@@ -67,7 +68,7 @@ test("deleted and made again: the old one stays restorable until the new one is 
   const old = openApplication(path);
   addNotes(old, 30);
   const watch = startWatch(at, { databases: [path] });
-  await untilPublished(at, "app");
+  await watch.untilPublished("app");
   const oldContent = contentOf(old);
   old.close();
   rmSync(path);
@@ -88,7 +89,7 @@ test("short-lived writers: open, one commit, close, in a loop, from before the d
   await before.done();
   expect(existsSync(`${database}-wal`), "the last close deleted the log").toBe(false);
   const watch = startWatch(at, { databases: [database] });
-  await untilPublished(at, "app");
+  await watch.untilPublished("app");
   const writer = await startWriter({ database, transactions: 300, reopen: true, rate: 150 });
   await writer.done();
   const written = writer.acknowledged();

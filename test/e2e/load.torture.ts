@@ -2,9 +2,9 @@ import { statSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
 import { followTree, sampleTree } from "../helpers/e2e/process-tree.ts";
-import { untilPublished } from "../helpers/e2e/storage-folder.ts";
+import { type Scene, scene } from "../helpers/e2e/scene.ts";
 import { until } from "../helpers/e2e/until.ts";
-import { restored, type Scene, scene, startWalrust, startWatch } from "../helpers/e2e/walrust.ts";
+import { restored, startWalrust, startWatch } from "../helpers/e2e/walrust.ts";
 import { assertPrefix } from "../helpers/writers/assert-prefix.ts";
 import { startWriter } from "../helpers/writers/start-writer.ts";
 
@@ -16,7 +16,7 @@ test("a writer that never pauses for 20 s: the log and the memory stay bounded, 
   const writer = await startWriter({ database, busyTimeoutMs: 5000 });
   onTestFinished(() => writer.kill());
   const watch = startWatch(at, { databases: [database], syncInterval: "1s" });
-  await untilPublished(at, "app");
+  await watch.untilPublished("app");
   let largestLog = 0;
   const endMs = performance.now() + 20_000;
   await until(
@@ -45,7 +45,7 @@ test("a reader that stays for 15 s: commits go on, everything is published, and 
   onTestFinished(() => writer.kill());
   const args = ["--checkpoint-interval", "500ms", "--min-checkpoint-pages", "50"];
   const watch = startWatch(at, { databases: [database], args });
-  await untilPublished(at, "app");
+  await watch.untilPublished("app");
   const reader = openApplication(database);
   reader.exec("BEGIN; SELECT count(*) FROM log");
   const endMs = performance.now() + 15_000;
@@ -69,7 +69,7 @@ test("peak memory of snapshot and restore is the same for 10 MB and 400 MB", asy
     for (let chunk = 0; chunk < megabytes / 10; chunk++) addNotes(app, 100, 100_000);
     app.pragma("wal_checkpoint(TRUNCATE)");
     const watch = startWatch(at, { databases: [at.path("app.db")] });
-    await untilPublished(at, "app", 0n, { limitMs: 60_000 });
+    await watch.untilPublished("app", 0n, { limitMs: 60_000 });
     const { peakRssBytes } = sampleTree(watch.child.pid);
     await watch.drain();
     peaks.push({ watch: peakRssBytes / MEGABYTE, restore: await peakOfRestore(at) });

@@ -2,9 +2,10 @@ import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { expect, test } from "vitest";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
+import { scene } from "../helpers/e2e/scene.ts";
 import { makeSparseDatabase } from "../helpers/e2e/sparse-database.ts";
-import { ltxFiles, untilPublished } from "../helpers/e2e/storage-folder.ts";
-import { restored, scene, startWatch } from "../helpers/e2e/walrust.ts";
+import { ltxFiles } from "../helpers/e2e/storage-folder.ts";
+import { restored, startWatch } from "../helpers/e2e/walrust.ts";
 
 for (const pageSize of [512, 4096, 65_536]) {
   test(`a database across the lock page at 1 GiB, page size ${pageSize}`, async () => {
@@ -14,9 +15,9 @@ for (const pageSize of [512, 4096, 65_536]) {
     const app = openApplication(path, { pageSize });
     const pages = app.pragma("page_count", { simple: true });
     const watch = startWatch(at, { databases: [path] });
-    let head = await untilPublished(at, "app", 0n, { limitMs: 120_000 });
+    let head = await watch.untilPublished("app", 0n, { limitMs: 120_000 });
     addNotes(app, 20, pageSize);
-    head = await untilPublished(at, "app", head);
+    head = await watch.untilPublished("app", head);
     addNotes(app, 20, pageSize);
     await watch.drain();
     expect(

@@ -2,8 +2,9 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { expect, test } from "vitest";
 import { addNotes, contentOf, expectRestored, openApplication } from "../helpers/e2e/application.ts";
+import { scene } from "../helpers/e2e/scene.ts";
 import { mountSmallDisk } from "../helpers/e2e/small-disk.ts";
-import { restore, runWalrust, scene, syncOnce } from "../helpers/e2e/walrust.ts";
+import { restore, runWalrust, syncOnce } from "../helpers/e2e/walrust.ts";
 
 test("an output that exists is refused and untouched, and --force replaces it with its stale log", async () => {
   const at = scene();

@@ -8,8 +8,9 @@ import {
   expectRestored,
   openApplication,
 } from "../helpers/e2e/application.ts";
-import { headTxid, ltxFiles, untilPublished } from "../helpers/e2e/storage-folder.ts";
-import { restore, restored, runWalrust, type Scene, scene, startWatch } from "../helpers/e2e/walrust.ts";
+import { scene } from "../helpers/e2e/scene.ts";
+import { headTxid, ltxFiles } from "../helpers/e2e/storage-folder.ts";
+import { restore, restored, runWalrust, startWatch, type Watch } from "../helpers/e2e/walrust.ts";
 
 interface Point {
   readonly txid: bigint;
@@ -26,10 +27,10 @@ test("every restore point, by TXID and by time, through two snapshots and a shri
   const app = openApplication(at.path("app.db"));
   addNotes(app, 50, 500);
   const watch = startWatch(at, { databases: [at.path("app.db")], syncInterval: "20ms" });
-  const points: Point[] = [await nextPoint(at, app, 0n)];
+  const points: Point[] = [await nextPoint(watch, app, 0n)];
   const commit = async (work: () => void) => {
     work();
-    points.push(await nextPoint(at, app, points.at(-1)?.txid ?? 0n));
+    points.push(await nextPoint(watch, app, points.at(-1)?.txid ?? 0n));
   };
   for (let i = 0; i < 3; i++) await commit(() => addNotes(app, 20, 500));
   await commit(() => app.exec("DELETE FROM notes WHERE id > 10"));
@@ -58,7 +59,7 @@ test("points that storage does not hold: exit 6, a message with the nearest, and
   const beforeAllMs = Date.now() - 60_000;
   addNotes(app, 5);
   const watch = startWatch(at, { databases: [at.path("app.db")], syncInterval: "1h" });
-  const first = await untilPublished(at, "app");
+  const first = await watch.untilPublished("app");
   for (let commit = 0; commit < 4; commit++) addNotes(app, 1);
   await watch.drain();
   const head = headTxid(at, "app");
@@ -86,8 +87,8 @@ test("points that storage does not hold: exit 6, a message with the nearest, and
   expectRestored(inTheFuture, contentOf(app));
 });
 
-async function nextPoint(at: Scene, app: Application, above: bigint): Promise<Point> {
-  const txid = await untilPublished(at, "app", above);
+async function nextPoint(watch: Watch, app: Application, above: bigint): Promise<Point> {
+  const txid = await watch.untilPublished("app", above);
   const content = contentOf(app);
   await sleep(TICK_MS);
   const afterMs = Date.now();

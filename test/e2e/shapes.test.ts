@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { addNotes, contentOf, expectRestored, openApplication } from "../helpers/e2e/application.ts";
-import { untilPublished } from "../helpers/e2e/storage-folder.ts";
-import { restored, scene, startWatch } from "../helpers/e2e/walrust.ts";
+import { scene } from "../helpers/e2e/scene.ts";
+import { restored, startWatch } from "../helpers/e2e/walrust.ts";
 
 test("every page size: first copy, increments, the end", async () => {
   const at = scene();
@@ -13,9 +13,9 @@ test("every page size: first copy, increments, the end", async () => {
   });
   const watch = startWatch(at, { databases: applications.map(({ path }) => path) });
   for (const { name, pageSize, app } of applications) {
-    const head = await untilPublished(at, name);
+    const head = await watch.untilPublished(name);
     addNotes(app, 10, pageSize * 3);
-    await untilPublished(at, name, head);
+    await watch.untilPublished(name, head);
     app.exec("DELETE FROM notes WHERE id % 3 = 0");
   }
   await watch.drain();
@@ -30,14 +30,14 @@ test("VACUUM shrinks the database between two increments", async () => {
   const app = openApplication(at.path("app.db"));
   addNotes(app, 300, 2000);
   const watch = startWatch(at, { databases: [at.path("app.db")] });
-  let head = await untilPublished(at, "app");
+  let head = await watch.untilPublished("app");
   const pagesBefore = app.pragma("page_count", { simple: true }) as number;
   app.exec("DELETE FROM notes WHERE id > 20; VACUUM");
   expect(app.pragma("page_count", { simple: true })).toBeLessThan(pagesBefore / 4);
-  head = await untilPublished(at, "app", head);
+  head = await watch.untilPublished("app", head);
   expectRestored(await restored(at, "app"), contentOf(app));
   addNotes(app, 100, 2000);
-  await untilPublished(at, "app", head);
+  await watch.untilPublished("app", head);
   await watch.drain();
   expectRestored(await restored(at, "app"), contentOf(app));
 });
@@ -48,10 +48,10 @@ for (const autoVacuum of ["FULL", "INCREMENTAL"] as const) {
     const app = openApplication(at.path("app.db"), { autoVacuum });
     addNotes(app, 300, 2000);
     const watch = startWatch(at, { databases: [at.path("app.db")] });
-    let head = await untilPublished(at, "app");
+    let head = await watch.untilPublished("app");
     for (const least of [200, 100, 10]) {
       app.exec(`DELETE FROM notes WHERE id > ${least}; PRAGMA incremental_vacuum`);
-      head = await untilPublished(at, "app", head);
+      head = await watch.untilPublished("app", head);
       addNotes(app, 2);
     }
     await watch.drain();
@@ -65,7 +65,7 @@ test("the page size changes while it is watched: a new snapshot, and the same da
   const app = openApplication(path, { pageSize: 1024 });
   addNotes(app, 50, 500);
   const watch = startWatch(at, { databases: [path] });
-  await untilPublished(at, "app");
+  await watch.untilPublished("app");
   // Only outside WAL mode can VACUUM change the page size, so the daemon must have let go: it is stopped in between.
   await watch.drain();
   app.pragma("journal_mode = DELETE");
@@ -86,9 +86,9 @@ test("one transaction of 64 MB", async () => {
   const app = openApplication(at.path("app.db"));
   addNotes(app, 5);
   const watch = startWatch(at, { databases: [at.path("app.db")] });
-  const head = await untilPublished(at, "app");
+  const head = await watch.untilPublished("app");
   addNotes(app, 640, 100_000);
-  await untilPublished(at, "app", head);
+  await watch.untilPublished("app", head);
   await watch.drain();
   expectRestored(await restored(at, "app"), contentOf(app));
 }, 60_000);

@@ -3,9 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { addNotes, contentOf, expectRestored, openApplication } from "../helpers/e2e/application.ts";
 import { s3Storage } from "../helpers/e2e/s3-storage.ts";
-import { headTxid, untilPublished } from "../helpers/e2e/storage-folder.ts";
+import { scene } from "../helpers/e2e/scene.ts";
+import { headTxid } from "../helpers/e2e/storage-folder.ts";
 import { until } from "../helpers/e2e/until.ts";
-import { restored, runWalrust, scene, startWatch, syncOnce } from "../helpers/e2e/walrust.ts";
+import { restored, runWalrust, startWatch, syncOnce } from "../helpers/e2e/walrust.ts";
 
 /** A signal to a process that waits is handled at once. */
 const HEARD_MS = 300;
@@ -19,7 +20,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     const app = openApplication(at.path("app.db"));
     addNotes(app, 2);
     const watch = startWatch(at, { databases: [at.path("app.db")], syncInterval: NEVER });
-    const head = await untilPublished(at, "app");
+    const head = await watch.untilPublished("app");
     for (let commit = 0; commit < 20; commit++) addNotes(app, 1);
     watch.child.kill(signal);
     expect((await watch.child.exited).code).toBe(0);

@@ -39,6 +39,12 @@ describe("an answer that is cut in the middle", () => {
     expect(Buffer.compare(await readAll(bench.storage.read("db/a")), BODY)).toBe(0);
   });
 
+  it("is continued after an outage of a minute", async () => {
+    bench.server.faults.add({ kind: "cut", afterBytes: 300_000, how: "reset" }, "GetObject");
+    bench.server.faults.add({ kind: "refuse", status: 500 }, "GetObject", { times: 60 });
+    expect(Buffer.compare(await readAll(bench.storage.read("db/a")), BODY)).toBe(0);
+  });
+
   it("fails when the object is another one meanwhile", async () => {
     bench.server.faults.add({ kind: "cut", afterBytes: 300_000, how: "reset" }, "GetObject");
     const read = async () => {

@@ -69,6 +69,21 @@ describe("a large upload", () => {
     },
   );
 
+  it("outlives an outage of a minute", async () => {
+    bench.server.faults.add({ kind: "refuse", status: 500 }, "UploadPart", { times: 30 });
+    await (await upload(body)).complete(HEAD);
+    expect(Buffer.compare(stored(), whole(body))).toBe(0);
+    expect(bench.clock.sleptMs.reduce((sum, ms) => sum + ms)).toBeGreaterThan(10_000);
+  });
+
+  it("gives up after two minutes without an answer", async () => {
+    const before = bench.clock.monotonicMs();
+    bench.server.faults.add({ kind: "refuse", status: 500 }, "UploadPart", { times: 1_000_000 });
+    expect(await refusal((await upload(bytesOf(PART + 1, 1))).complete(HEAD))).toBe("STORAGE_UNAVAILABLE");
+    expect(bench.clock.monotonicMs() - before).toBeGreaterThan(120_000);
+    expect(bench.clock.monotonicMs() - before).toBeLessThan(260_000); // two parts wait on the one clock
+  });
+
   it("adopts its object when the answer to the last request is lost", async () => {
     bench.server.faults.add({ kind: "reset", when: "after" }, "CompleteMultipartUpload");
     const { etag } = await (await upload(body, { absent: true })).complete(HEAD);

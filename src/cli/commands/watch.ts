@@ -1,6 +1,6 @@
 import type { FlagValues } from "../../config/flags.ts";
 import type { Settings } from "../../config/settings.ts";
-import { WalrustError } from "../../errors.ts";
+import { isWalrustError, WalrustError } from "../../errors.ts";
 import { startApplication } from "../application.ts";
 import { Option, WalrustCommand } from "../command.ts";
 import { openLog } from "../output.ts";
@@ -45,7 +45,7 @@ export class WatchCommand extends WalrustCommand {
   });
   onStartup = Option.String("--on-startup", {
     tolerateBoolean: true,
-    description: "a snapshot at the start, if there are changes; --on-startup=false turns it off (true)",
+    description: "take a snapshot that is overdue at the start; --on-startup=false turns it off (true)",
   });
   checkpointInterval = Option.String("--checkpoint-interval", {
     description: "TIME between checkpoints (60)",
@@ -112,7 +112,7 @@ export class WatchCommand extends WalrustCommand {
     }
   }
 
-  /** The application ends, or we are told to end and tell it: either way it comes first, and the last commits are published after. */
+  /** The application ends, or we are told to end and tell it: either way it comes first, and its last commits are published after. */
   async #watchAround(command: string, settings: Settings): Promise<number> {
     const application = startApplication(command, this.context);
     const stop = new AbortController();
@@ -121,8 +121,17 @@ export class WatchCommand extends WalrustCommand {
       await application.exited;
       throw error;
     });
-    const [exitCode] = await Promise.all([application.exited.finally(() => stop.abort()), watched]);
-    return exitCode;
+    const [watch, exit] = await Promise.allSettled([watched, application.exited.finally(() => stop.abort())]);
+    if (exit.status === "rejected") throw exit.reason;
+    if (watch.status === "rejected") {
+      // It may have ended sooner than all databases were opened.
+      if (!isWalrustError(watch.reason, "ABORTED", "UNPUBLISHED")) throw watch.reason;
+      await this.#watch(
+        { ...settings, daemon: { ...settings.daemon, once: true } },
+        new AbortController().signal,
+      );
+    }
+    return exit.value;
   }
 
   #flags(): FlagValues {

@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import type { Scene } from "./walrust.ts";
+import type { Scene } from "./scene.ts";
 
 type Value = string | number | boolean;
 type Section = Readonly<Record<string, Value>>;

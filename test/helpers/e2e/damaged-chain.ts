@@ -4,8 +4,9 @@ import { pathToFileURL } from "node:url";
 import { expect } from "vitest";
 import { addNotes, contentOf, expectRestored, openApplication } from "./application.ts";
 import { DAMAGES } from "./damage.ts";
-import { ltxFiles, untilPublished } from "./storage-folder.ts";
-import { restore, restored, runWalrust, type Scene, scene, startWatch } from "./walrust.ts";
+import { type Scene, scene } from "./scene.ts";
+import { ltxFiles } from "./storage-folder.ts";
+import { restore, restored, runWalrust, startWatch } from "./walrust.ts";
 
 const INCREMENTS = 4;
 const OLD_OUTPUT = "what stood there before";
@@ -16,10 +17,10 @@ export async function soundChain(): Promise<Scene> {
   const app = openApplication(at.path("app.db"));
   addNotes(app, 30, 500);
   const watch = startWatch(at, { databases: [at.path("app.db")], syncInterval: "20ms" });
-  let head = await untilPublished(at, "app");
+  let head = await watch.untilPublished("app");
   for (let i = 0; i < INCREMENTS; i++) {
     addNotes(app, 10, 500);
-    head = await untilPublished(at, "app", head);
+    head = await watch.untilPublished("app", head);
   }
   await watch.drain();
   expect(ltxFiles(at, "app").length).toBe(INCREMENTS + 1);

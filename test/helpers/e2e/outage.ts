@@ -3,8 +3,9 @@ import { expect, onTestFinished } from "vitest";
 import { assertPrefix } from "../writers/assert-prefix.ts";
 import { startWriter } from "../writers/start-writer.ts";
 import { s3Storage } from "./s3-storage.ts";
+import { scene } from "./scene.ts";
 import { until } from "./until.ts";
-import { runWalrust, scene, startWatch } from "./walrust.ts";
+import { runWalrust, startWatch } from "./walrust.ts";
 
 const RESUME_WITHIN_MS = 2000;
 

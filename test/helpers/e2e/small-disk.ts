@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { Scene } from "./walrust.ts";
+import type { Scene } from "./scene.ts";
 
 /** A small tmpfs; undefined where this user may not mount one. */
 export function mountSmallDisk(at: Scene, bytes: number): string | undefined {

@@ -2,8 +2,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseFilename, type TxidRange } from "../../../src/ltx/filename.ts";
 import { parseManifest } from "../../../src/storage/manifest.ts";
-import { type UntilOptions, until } from "./until.ts";
-import type { Scene } from "./walrust.ts";
+import type { Scene } from "./scene.ts";
 
 export interface StoredLtx extends TxidRange {
   readonly file: string;
@@ -24,23 +23,6 @@ export function ltxFiles(at: Scene, name: string): StoredLtx[] {
 
 export function headTxid(at: Scene, name: string): bigint {
   return ltxFiles(at, name).at(-1)?.maxTxid ?? 0n;
-}
-
-/** Waits until the database has a file that ends above `txid`, and returns the new head. */
-export function untilPublished(
-  at: Scene,
-  name: string,
-  txid = 0n,
-  options: UntilOptions = {},
-): Promise<bigint> {
-  return until(
-    `${name} published above ${txid}`,
-    () => {
-      const head = headTxid(at, name);
-      return head > txid && head;
-    },
-    options,
-  );
 }
 
 /** The TXID up to which the manifest tells of the database; 0 without a manifest. */

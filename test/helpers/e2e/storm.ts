@@ -3,8 +3,9 @@ import { expect, onTestFinished } from "vitest";
 import { assertPrefix } from "../writers/assert-prefix.ts";
 import { startWriter, type WriterOptions, type WriterReport } from "../writers/start-writer.ts";
 import { dice } from "./dice.ts";
-import { ltxFiles, untilPublished } from "./storage-folder.ts";
-import { restored, type Scene, scene, startWatch } from "./walrust.ts";
+import { type Scene, scene } from "./scene.ts";
+import { ltxFiles } from "./storage-folder.ts";
+import { restored, startWatch } from "./walrust.ts";
 
 export interface StormOptions {
   readonly seconds: number;
@@ -50,7 +51,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
       syncInterval: options.syncInterval ?? "100ms",
     });
   let watch = start();
-  await untilPublished(at, "app");
+  await watch.untilPublished("app");
   const endMs = performance.now() + options.seconds * 1000;
 
   let kills = 0;

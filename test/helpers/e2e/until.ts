@@ -6,6 +6,9 @@ export interface UntilOptions {
   readonly everyMs?: number;
 }
 
+/** Thrown by a probe when what it waits for cannot happen any more: ends the wait at once. */
+export class NoHope extends Error {}
+
 /**
  * Waits on a condition with a limit: the only way end-to-end tests and benchmarks wait. Returns the first value that is neither
  * undefined nor false; a probe that throws is asked again, and its last error is the cause of the failure.
@@ -23,6 +26,7 @@ export async function until<T>(
       const value = await probe();
       if (value !== undefined && value !== false) return value as Exclude<T, undefined | false>;
     } catch (error) {
+      if (error instanceof NoHope) throw error;
       cause = error;
     }
     if (performance.now() > deadlineMs) {

@@ -1,28 +1,13 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { expect, onTestFinished } from "vitest";
 import { type Child, type Exit, spawnChild } from "./child.ts";
-import { tempFolder } from "./temp-folder.ts";
-import { until } from "./until.ts";
+import type { Scene } from "./scene.ts";
+import { headTxid } from "./storage-folder.ts";
+import { NoHope, type UntilOptions, until } from "./until.ts";
 
 /** The program as it is shipped. */
 const PROGRAM = fileURLToPath(new URL("../../../dist/cli.js", import.meta.url));
-
-/** A folder of a test: databases live in it, copies go to its storage, and no file of the machine's user is in reach. */
-export interface Scene {
-  readonly folder: string;
-  /** The folder behind the storage address. */
-  readonly storage: string;
-  readonly address: string;
-  path(name: string): string;
-}
-
-export function scene(): Scene {
-  const folder = tempFolder();
-  const storage = join(folder, "storage");
-  return { folder, storage, address: pathToFileURL(storage).href, path: (name) => join(folder, name) };
-}
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -57,6 +42,8 @@ export interface Watch {
   events(type?: string): EventLine[];
   /** Waits for an event; those that came before count too, unless `after` names how many to pass over. */
   untilEvent(type: string, options?: UntilEvent): Promise<EventLine>;
+  /** Waits until storage has a file of the database that ends above `txid`, and returns the new head. */
+  untilPublished(name: string, txid?: bigint, options?: UntilOptions): Promise<bigint>;
   /** SIGTERM: publishes what is pending and ends; the test fails unless it ends with 0. */
   drain(): Promise<void>;
   /** SIGKILL, in the middle of whatever it does. */
@@ -96,10 +83,20 @@ export function startWatch(at: Scene, options: WatchOptions = {}): Watch {
         `event ${type}`,
         () => {
           const found = events(type).find(matching);
-          if (found === undefined && !child.running()) throw new Error(`the daemon ended: ${child.stderr()}`);
+          if (found === undefined) assertRunning(child);
           return found;
         },
         { limitMs },
+      ),
+    untilPublished: (name, txid = 0n, options = {}) =>
+      until(
+        `${name} published above ${txid}`,
+        () => {
+          const head = headTxid(at, name);
+          if (head <= txid) assertRunning(child);
+          return head > txid && head;
+        },
+        options,
       ),
     drain: async () => {
       child.kill("SIGTERM");
@@ -112,6 +109,11 @@ export function startWatch(at: Scene, options: WatchOptions = {}): Watch {
       await child.exited;
     },
   };
+}
+
+/** Ends the wait for something that a daemon no longer does. */
+function assertRunning(child: Child): void {
+  if (!child.running()) throw new NoHope(`the daemon ended: ${child.stderr()}`);
 }
 
 /** `watch --once`: the test fails unless it ends with 0. */

@@ -1,0 +1,118 @@
+import { describe, expect, test } from "vitest";
+import type { Replica } from "../../src/replication/replica.ts";
+import { DyingStorage } from "../helpers/replication/dying-storage.ts";
+import { Stage } from "../helpers/replication/stage.ts";
+import { checkpoint, insert } from "../helpers/sqlite/temp-database.ts";
+
+/**
+ * Everything that a replica does in its life, in steps: between any two of them, and at any request of any of them, the process may die
+ * (pitfall 28). What comes then must lead to exactly what the database is.
+ */
+type Step = (stage: Stage, replica: Replica) => Promise<unknown>;
+
+const write: Step = async ({ app }) => insert(app, 20);
+const capture: Step = (_, replica) => replica.capture.capture();
+const publish: Step = (_, replica) => replica.publish();
+const handover: Step = async (_, replica) => replica.handover();
+const restartLog: Step = async ({ app }) => checkpoint(app, "RESTART");
+const saveCursor: Step = (_, replica) => replica.saveCursor();
+const manifest: Step = (_, replica) => replica.writeManifest();
+const drain: Step = async (_, replica) => replica.capture.drain();
+const shrink: Step = async ({ app }) => app.exec("DELETE FROM t WHERE id % 3; VACUUM");
+const snapshot: Step = async (_, replica) => {
+  const point = await replica.pinForSnapshot();
+  await replica.publish();
+  await replica.publishSnapshot(point);
+  point.end();
+};
+
+const LIFE: readonly Step[] = [
+  ...[write, capture, publish],
+  ...[write, capture, handover, restartLog, write, capture, publish],
+  ...[saveCursor, write, capture, publish, manifest],
+  ...[write, drain, shrink, capture, handover, restartLog, write, capture, handover, publish, publish],
+  ...[write, capture, snapshot, write, capture, publish, saveCursor, manifest, write, drain],
+];
+
+async function live(stage: Stage, storage: DyingStorage, steps: readonly Step[]): Promise<"lived"> {
+  const replica = await stage.begin({ storage });
+  for (const [i, step] of steps.entries()) { if (process.env["DBG"]) console.log(i, String(step)); await step(stage, replica);}
+  return "lived";
+}
+
+/** Starts again, as often as it takes, and brings everything to storage. */
+async function liveOn(stage: Stage): Promise<void> {
+  const replica = await stage.begin();
+  await stage.publishAll(replica);
+  insert(stage.app, 3);
+  await stage.publishAll(replica);
+  await replica.saveCursor();
+  await replica.writeManifest();
+  stage.endLives();
+  await stage.expectWhole();
+  const again = await stage.open();
+  expect(again.duty, "nothing is left to do").toEqual({ kind: "none" });
+  stage.endLives();
+}
+
+/** Descriptors are closed for hygiene alone; the application keeps the log from being deleted. */
+async function dieAndLiveOn(at: number, effect: "before" | "after", beforeRestart: (stage: Stage) => void) {
+  const stage = new Stage();
+  const storage = new DyingStorage(stage.storage, at, effect);
+  const outcome = await Promise.race([live(stage, storage, LIFE), storage.death]);
+  stage.endLives();
+  beforeRestart(stage);
+  await liveOn(stage);
+  return outcome;
+}
+
+const WHILE_AWAY: readonly (readonly [string, (stage: Stage) => void])[] = [
+  ["nothing happened", () => {}],
+  ["the application wrote on", ({ app }) => insert(app, 5)],
+  [
+    "the application restarted the log and wrote on",
+    ({ app }) => {
+      insert(app, 5);
+      expect(checkpoint(app, "RESTART")[0]).toBe(0);
+      insert(app, 5);
+    },
+  ],
+];
+
+describe.each(WHILE_AWAY)("killed at any request, and %s while it was away", (_, meanwhile) => {
+  test.each(["before", "after"] as const)("%s it takes effect", async (effect) => {
+    let at = 0;
+    while ((await dieAndLiveOn(at, effect, meanwhile)) === "died") at += 1;
+    expect(at, "requests of a whole life").toBeGreaterThan(12);
+  });
+});
+
+test.each(WHILE_AWAY)("killed between any two steps, and %s while it was away", async (_, meanwhile) => {
+  for (let steps = 0; steps <= LIFE.length; steps += 1) {
+    const stage = new Stage();
+    await live(stage, new DyingStorage(stage.storage, Number.POSITIVE_INFINITY, "before"), LIFE.slice(0, steps));
+    stage.endLives();
+    meanwhile(stage);
+    await liveOn(stage);
+  }
+});
+
+test("killed again and again, at any request of the life that came back", async () => {
+  const stage = new Stage();
+  const replica = await stage.begin();
+  await replica.saveCursor();
+  insert(stage.app, 20);
+  await replica.capture.capture();
+  replica.handover();
+  stage.endLives();
+  for (let at = 0; ; at += 1) {
+    insert(stage.app, 2);
+    const storage = new DyingStorage(stage.storage, at, at % 2 ? "after" : "before");
+    const steps = [write, capture, publish, handover, restartLog, write, capture, publish, saveCursor, manifest];
+    const outcome = await Promise.race([live(stage, storage, steps), storage.death]);
+    stage.endLives();
+    if (outcome === "lived") break;
+    expect(at).toBeLessThan(100);
+  }
+  await liveOn(stage);
+});

@@ -1,0 +1,157 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import Database from "better-sqlite3";
+import { build } from "esbuild";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { DatabaseLock } from "../../src/shadow/lock.ts";
+import { ownIdentity, type ProcessIdentity } from "../../src/shadow/process-identity.ts";
+import { tempFolder } from "../helpers/sqlite/temp-database.ts";
+
+const DATABASE = "/data/app.db";
+const newLock = () => join(tempFolder(), "lock.db");
+
+/** What a process left behind that did not end well. */
+function leaveOwner(path: string, owner: ProcessIdentity): void {
+  DatabaseLock.acquire(path, DATABASE).release();
+  const file = new Database(path);
+  file.prepare("INSERT INTO owner VALUES (@host, @pid, @started, '')").run(owner);
+  file.close();
+}
+
+async function deadPid(): Promise<number> {
+  const child = spawn(process.execPath, ["-e", ""], { stdio: "ignore" });
+  await once(child, "exit");
+  return child.pid ?? 0;
+}
+
+describe("one holder at a time", () => {
+  test("a second one is refused, naming the first", () => {
+    const path = newLock();
+    const lock = DatabaseLock.acquire(path, DATABASE, "/run/walrust.sock");
+    expect(() => DatabaseLock.acquire(path, DATABASE)).toThrow(
+      expect.objectContaining({
+        code: "DATABASE_IN_USE",
+        exitCode: 2,
+        message: expect.stringMatching(new RegExp(`${DATABASE}.*process ${process.pid} on `)),
+        details: { pid: process.pid, host: hostname() },
+      }),
+    );
+    expect(DatabaseLock.holder(path)).toEqual({ ...ownIdentity(), controlSocket: "/run/walrust.sock" });
+    lock.release();
+    expect(DatabaseLock.holder(path)).toBeUndefined();
+    DatabaseLock.acquire(path, DATABASE).release();
+  });
+
+  test("released twice, it is not taken from the next", () => {
+    const path = newLock();
+    const first = DatabaseLock.acquire(path, DATABASE);
+    first.release();
+    leaveOwner(path, { host: "elsewhere", pid: 4, started: "1" });
+    first.release();
+    expect(DatabaseLock.holder(path)).toMatchObject({ host: "elsewhere" });
+  });
+});
+
+describe("what a crash left behind", () => {
+  test("a dead process: taken over", async () => {
+    const path = newLock();
+    leaveOwner(path, { host: hostname(), pid: await deadPid(), started: "1" });
+    expect(DatabaseLock.holder(path)).toBeUndefined();
+    DatabaseLock.acquire(path, DATABASE);
+    expect(DatabaseLock.holder(path)?.pid).toBe(process.pid);
+  });
+
+  test.runIf(process.platform === "linux")("the same pid, started at another time: taken over", () => {
+    const path = newLock();
+    leaveOwner(path, { ...ownIdentity(), started: "1" });
+    DatabaseLock.acquire(path, DATABASE);
+    expect(DatabaseLock.holder(path)).toMatchObject(ownIdentity());
+  });
+
+  test("a process of another host may be alive: refused", () => {
+    const path = newLock();
+    leaveOwner(path, { host: "elsewhere", pid: process.pid, started: ownIdentity().started });
+    expect(() => DatabaseLock.acquire(path, DATABASE)).toThrow(
+      expect.objectContaining({ code: "DATABASE_IN_USE", message: expect.stringContaining("elsewhere") }),
+    );
+  });
+});
+
+describe("what cannot be", () => {
+  test("no folder: LOCAL_IO", () => {
+    const path = join(tempFolder(), "gone", "lock.db");
+    expect(() => DatabaseLock.acquire(path, DATABASE)).toThrow(expect.objectContaining({ code: "LOCAL_IO" }));
+  });
+
+  test("a folder in its place: LOCAL_IO", () => {
+    const path = newLock();
+    mkdirSync(path);
+    expect(() => DatabaseLock.acquire(path, DATABASE)).toThrow(expect.objectContaining({ code: "LOCAL_IO" }));
+  });
+});
+
+const RACER = `
+import { DatabaseLock } from "./src/shadow/lock.ts";
+process.stdin.once("data", () => {
+  let won = true;
+  try {
+    DatabaseLock.acquire(process.argv[2], "app.db");
+  } catch (error) {
+    if (error.code !== "DATABASE_IN_USE") throw error;
+    won = false;
+  }
+  console.log(won ? "won" : "lost");
+  process.stdin.once("data", () => process.exit());
+});
+console.log("ready");
+`;
+
+/** In the project's folder, where its packages are found; under a name that git ignores. */
+async function buildRacer(): Promise<string> {
+  const root = join(import.meta.dirname, "../..");
+  const bundle = await build({
+    stdin: { contents: RACER, resolveDir: root, loader: "ts" },
+    bundle: true,
+    write: false,
+    platform: "node",
+    format: "cjs",
+    packages: "external",
+    logLevel: "silent",
+  });
+  return bundle.outputFiles[0]?.text ?? "";
+}
+
+test("three processes race over what a crash left: one wins each time", async () => {
+  const script = await buildRacer();
+  const pid = await deadPid();
+  for (let round = 0; round < 4; round += 1) {
+    const path = newLock();
+    leaveOwner(path, { host: hostname(), pid, started: "1" });
+    const racers = await Promise.all([0, 1, 2].map(() => startRacer(script, path)));
+    for (const racer of racers) racer.child.stdin?.write("go\n");
+    const outcomes = await Promise.all(racers.map(({ line }) => line()));
+    expect(outcomes.sort()).toEqual(["lost", "lost", "won"]);
+    expect(racers.map(({ child }) => child.pid)).toContain(DatabaseLock.holder(path)?.pid);
+    for (const { child } of racers) child.stdin?.write("end\n");
+    await Promise.all(racers.map(({ child }) => once(child, "exit")));
+  }
+});
+
+async function startRacer(script: string, path: string) {
+  const child: ChildProcess = spawn(process.execPath, ["-e", script, path, path], {
+    stdio: ["pipe", "pipe", "inherit"],
+    cwd: join(import.meta.dirname, "../.."),
+  });
+  onTestFinished(() => {
+    child.kill("SIGKILL");
+  });
+  if (child.stdout === null) throw new Error("no stdout");
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const line = async () => String((await lines.next()).value);
+  expect(await line()).toBe("ready");
+  return { child, line };
+}
