@@ -2,14 +2,9 @@ import type { Clock } from "../clock.ts";
 import { isWalrustError } from "../errors.ts";
 import { decodeLtx } from "../ltx/decoder.ts";
 import type { Position } from "../ltx/format.ts";
+import { readManifest } from "../storage/database-objects.ts";
 import type { DatabaseKeys } from "../storage/keys.ts";
-import {
-  formatManifest,
-  MANIFEST_MAX_BYTES,
-  type Manifest,
-  type ManifestFile,
-  parseManifest,
-} from "../storage/manifest.ts";
+import { formatManifest, type Manifest, type ManifestFile } from "../storage/manifest.ts";
 import type { CallOptions, Storage } from "../storage/storage.ts";
 import type { Core } from "../wasm/core.ts";
 import type { CorePool } from "../wasm/core-pool.ts";
@@ -107,10 +102,9 @@ export class ManifestWriter {
   async #read(options: CallOptions): Promise<readonly ManifestFile[]> {
     const { storage, keys } = this.#options;
     try {
-      const { body } = await storage.get(keys.manifest(), { ...options, maxBytes: MANIFEST_MAX_BYTES });
-      return parseManifest(body, keys.manifest()).files;
+      return (await readManifest(storage, keys, options))?.files ?? [];
     } catch (error) {
-      if (isWalrustError(error, "STORAGE_NOT_FOUND", "INTEGRITY_FORMAT")) return [];
+      if (isWalrustError(error, "INTEGRITY_FORMAT")) return [];
       throw error;
     }
   }

@@ -2,6 +2,7 @@ import { WalrustError } from "../errors.ts";
 import { LTX_HEADER_SIZE, LTX_TRAILER_SIZE, type LtxHeader, type LtxTrailer } from "../ltx/format.ts";
 import { decodeHeader } from "../ltx/header.ts";
 import { decodeTrailer } from "../ltx/trailer.ts";
+import { readRange } from "../storage/database-objects.ts";
 import type { CallOptions, Storage } from "../storage/storage.ts";
 
 /** What the two ends of a stored LTX file say. Nothing in between is read or proved. */
@@ -24,29 +25,15 @@ export async function readFileEnds(
       `${key} in ${storage.url} is too short for an LTX file: ${sizeBytes} bytes`,
     );
   }
-  const header = decodeHeader(await readExactly(storage, key, 0, LTX_HEADER_SIZE, options), key);
-  const trailerBytes = await readExactly(
+  const header = decodeHeader(
+    await readRange(storage, key, { offset: 0, length: LTX_HEADER_SIZE }, options),
+    key,
+  );
+  const trailerBytes = await readRange(
     storage,
     key,
-    sizeBytes - LTX_TRAILER_SIZE,
-    LTX_TRAILER_SIZE,
+    { offset: sizeBytes - LTX_TRAILER_SIZE, length: LTX_TRAILER_SIZE },
     options,
   );
   return { header, trailer: decodeTrailer(trailerBytes), sizeBytes };
-}
-
-async function readExactly(
-  storage: Storage,
-  key: string,
-  offset: number,
-  length: number,
-  options: CallOptions,
-): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  let done = 0;
-  for await (const piece of storage.read(key, { ...options, offset, length })) {
-    bytes.set(piece, done);
-    done += piece.length;
-  }
-  return bytes;
 }

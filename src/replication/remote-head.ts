@@ -1,8 +1,9 @@
 import { isWalrustError } from "../errors.ts";
 import type { Txid } from "../ltx/format.ts";
 import type { PublishedState } from "../shadow/cursor.ts";
+import { type ListedFile, listFiles, readManifest } from "../storage/database-objects.ts";
 import type { DatabaseKeys } from "../storage/keys.ts";
-import { MANIFEST_MAX_BYTES, type Manifest, parseManifest } from "../storage/manifest.ts";
+import type { Manifest } from "../storage/manifest.ts";
 import type { CallOptions, Storage } from "../storage/storage.ts";
 import { readFileEnds } from "./remote-file.ts";
 
@@ -32,26 +33,14 @@ export interface RemoteView {
   readonly unnamed: readonly string[];
 }
 
-interface NamedFile {
-  readonly key: string;
-  readonly minTxid: Txid;
-  readonly maxTxid: Txid;
-  readonly lastModifiedMs: number;
-}
-
 /** Errors: every one of storage but "not found"; INTEGRITY_FORMAT when the newest file is damaged. */
 export async function findRemoteHead(
   storage: Storage,
   keys: DatabaseKeys,
   options: CallOptions = {},
 ): Promise<RemoteView> {
-  const manifest = await readManifest(storage, keys, options);
-  const files: NamedFile[] = [];
-  for await (const { key, lastModifiedMs } of storage.list(keys.prefix, options)) {
-    const parsed = keys.parse(key);
-    if (parsed?.kind === "ltx")
-      files.push({ key, minTxid: parsed.minTxid, maxTxid: parsed.maxTxid, lastModifiedMs });
-  }
+  const manifest = await manifestIfSound(storage, keys, options);
+  const files = await listFiles(storage, keys, options);
   files.sort(byTxid);
   const newest = files.at(-1);
   const named = manifest?.currentTxid ?? 0n;
@@ -85,7 +74,7 @@ export async function findRemoteHead(
 }
 
 /** Incrementals from behind `txid` to `head`: at each step the longest one that fits. */
-function chainAfter(files: readonly NamedFile[], txid: Txid, head: Txid): readonly string[] | undefined {
+function chainAfter(files: readonly ListedFile[], txid: Txid, head: Txid): readonly string[] | undefined {
   const chain: string[] = [];
   for (let at = txid; at < head; ) {
     const next = files.findLast((file) => file.minTxid === at + 1n && file.minTxid > 1n);
@@ -97,22 +86,21 @@ function chainAfter(files: readonly NamedFile[], txid: Txid, head: Txid): readon
 }
 
 /** By the TXID they lead to; of two that lead to the same, the incremental last: it knows where it ends in the log. */
-function byTxid(a: NamedFile, b: NamedFile): number {
+function byTxid(a: ListedFile, b: ListedFile): number {
   if (a.maxTxid !== b.maxTxid) return a.maxTxid < b.maxTxid ? -1 : 1;
   return a.minTxid < b.minTxid ? -1 : 1;
 }
 
 /** A damaged manifest is as good as none: the objects are the truth. */
-async function readManifest(
+async function manifestIfSound(
   storage: Storage,
   keys: DatabaseKeys,
   options: CallOptions,
 ): Promise<Manifest | undefined> {
   try {
-    const { body } = await storage.get(keys.manifest(), { ...options, maxBytes: MANIFEST_MAX_BYTES });
-    return parseManifest(body, keys.manifest());
+    return await readManifest(storage, keys, options);
   } catch (error) {
-    if (isWalrustError(error, "STORAGE_NOT_FOUND", "INTEGRITY_FORMAT")) return undefined;
+    if (isWalrustError(error, "INTEGRITY_FORMAT")) return undefined;
     throw error;
   }
 }

@@ -1,8 +1,15 @@
-import { isWalrustError, WalrustError } from "../errors.ts";
+import { WalrustError } from "../errors.ts";
 import { isRepair, LTX_HEADER_SIZE, type LtxHeader, type Txid } from "../ltx/format.ts";
 import { decodeHeader } from "../ltx/header.ts";
+import {
+  type ListedFile,
+  listFiles,
+  readManifest,
+  readRange,
+  type StoredManifest,
+} from "../storage/database-objects.ts";
 import { databaseKeys } from "../storage/keys.ts";
-import { MANIFEST_MAX_BYTES, type Manifest, type ManifestFile, parseManifest } from "../storage/manifest.ts";
+import type { Manifest, ManifestFile } from "../storage/manifest.ts";
 import type { CallOptions, Storage } from "../storage/storage.ts";
 import { inParallel } from "./in-parallel.ts";
 import type { RestoreFile, RestoreFiles } from "./restore-file.ts";
@@ -10,10 +17,6 @@ import type { RestoreFile, RestoreFiles } from "./restore-file.ts";
 /** The files of one database that exist, as its manifest and a list of its objects tell together. */
 export interface Catalog extends RestoreFiles {
   readonly manifest: StoredManifest | undefined;
-}
-
-export interface StoredManifest extends Manifest {
-  readonly etag: string;
 }
 
 export interface CatalogOptions extends CallOptions {
@@ -37,47 +40,15 @@ export async function readCatalog(
   options: CatalogOptions = {},
 ): Promise<Catalog> {
   const { readManifest: read = readManifest, ...call } = options;
-  let manifest = await read(storage, name, call);
+  const keys = databaseKeys(name);
+  let manifest = await read(storage, keys, call);
   for (let reads = 1; ; reads++) {
-    const catalog = joined(name, manifest, await listFiles(storage, name, call));
+    const catalog = joined(name, manifest, await listFiles(storage, keys, call));
     if (catalog.missing.length === 0) return catalog;
-    const again = await read(storage, name, call);
+    const again = await read(storage, keys, call);
     if (again?.etag === manifest?.etag || reads === MAX_READS) return catalog;
     manifest = again;
   }
-}
-
-/** The manifest, or undefined where there is none. */
-export async function readManifest(
-  storage: Storage,
-  name: string,
-  options: CallOptions = {},
-): Promise<StoredManifest | undefined> {
-  const key = databaseKeys(name).manifest();
-  try {
-    const { body, etag } = await storage.get(key, { ...options, maxBytes: MANIFEST_MAX_BYTES });
-    return { ...parseManifest(body, key), etag };
-  } catch (error) {
-    if (isWalrustError(error, "STORAGE_NOT_FOUND")) return undefined;
-    throw error;
-  }
-}
-
-/** The LTX files of a database as a list of its objects shows them, in no order. */
-export async function listFiles(
-  storage: Storage,
-  name: string,
-  options: CallOptions = {},
-): Promise<RestoreFile[]> {
-  const keys = databaseKeys(name);
-  const files: RestoreFile[] = [];
-  for await (const { key, sizeBytes, lastModifiedMs } of storage.list(keys.prefix, options)) {
-    const stored = keys.parse(key);
-    if (stored?.kind !== "ltx") continue;
-    const { minTxid, maxTxid } = stored;
-    files.push({ ...UNREAD, key, minTxid, maxTxid, sizeBytes, lastModifiedMs });
-  }
-  return files;
 }
 
 /** The same catalog, with what the headers of `files` tell. Errors: STORAGE_*; INTEGRITY_FORMAT. */
@@ -101,13 +72,8 @@ export async function withHeaders(
 }
 
 async function readHeader(storage: Storage, file: RestoreFile, options: CallOptions): Promise<LtxHeader> {
-  const bytes = new Uint8Array(LTX_HEADER_SIZE);
-  let length = 0;
-  for await (const piece of storage.read(file.key, { ...options, offset: 0, length: LTX_HEADER_SIZE })) {
-    bytes.set(piece, length);
-    length += piece.length;
-  }
-  const header = decodeHeader(bytes.subarray(0, length), file.key);
+  const bytes = await readRange(storage, file.key, { offset: 0, length: LTX_HEADER_SIZE }, options);
+  const header = decodeHeader(bytes, file.key);
   assertNamed(file, header);
   return header;
 }
@@ -133,13 +99,13 @@ const UNREAD = {
   bodySha256: undefined,
 } as const;
 
-function joined(name: string, manifest: StoredManifest | undefined, listed: readonly RestoreFile[]): Catalog {
+function joined(name: string, manifest: StoredManifest | undefined, listed: readonly ListedFile[]): Catalog {
   const keys = databaseKeys(name);
   const named = new Map((manifest?.files ?? []).map((file) => [keys.ltx(file.minTxid, file.maxTxid), file]));
   const present = listed.map((file) => {
     const entry = named.get(file.key);
     named.delete(file.key);
-    return entry ? { ...file, ...factsOf(entry) } : file;
+    return { ...UNREAD, ...file, ...(entry && factsOf(entry)) };
   });
   const missing = [...named].map(([key, entry]) => {
     const { minTxid, maxTxid, sizeBytes } = entry;

@@ -1,7 +1,8 @@
 import { formatChecksum } from "../ltx/checksum.ts";
+import type { StoredManifest } from "../storage/database-objects.ts";
 import { databaseKeys } from "../storage/keys.ts";
 import type { ManifestFile } from "../storage/manifest.ts";
-import type { Catalog, StoredManifest } from "./catalog.ts";
+import type { Catalog } from "./catalog.ts";
 import { leftoversOf } from "./chain-findings.ts";
 import { type CheckedFile, isSound, type SoundFile } from "./checked-file.ts";
 import type { FindingDraft } from "./findings.ts";

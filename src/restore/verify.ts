@@ -1,10 +1,11 @@
 import { isWalrustError } from "../errors.ts";
 import type { Txid } from "../ltx/format.ts";
+import { readManifest } from "../storage/database-objects.ts";
 import { databaseKeys } from "../storage/keys.ts";
 import type { CallOptions, Storage } from "../storage/storage.ts";
 import type { Core } from "../wasm/core.ts";
 import type { CorePool } from "../wasm/core-pool.ts";
-import { type Catalog, readCatalog, readManifest } from "./catalog.ts";
+import { type Catalog, readCatalog } from "./catalog.ts";
 import { restorableTxids } from "./chains.ts";
 import { checkFiles, isSound, type SoundFile } from "./checked-file.ts";
 import { type Finding, findingsOf } from "./findings.ts";
@@ -98,7 +99,7 @@ async function verifyOnce(storage: Storage, core: Core, name: string, options: V
     checkedBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
   };
   if (report.findings.length === 0 || unusable) return { report, manifestChanged: false };
-  const manifest = await readManifest(storage, name, call);
+  const manifest = await readManifest(storage, databaseKeys(name), call);
   return { report, manifestChanged: manifest?.etag !== catalog.manifest?.etag };
 }
 
