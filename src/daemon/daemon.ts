@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import pLimit from "p-limit";
 import type { Clock } from "../clock.ts";
 import type { DatabaseSettings, Settings } from "../config/settings.ts";
 import { toWalrustError, WalrustError } from "../errors.ts";
@@ -9,6 +8,7 @@ import type { Storage } from "../storage/storage.ts";
 import { CorePool } from "../wasm/core-pool.ts";
 import { type ControlReply, type ControlRequest, ControlServer } from "./control.ts";
 import { DatabaseTask, type TaskDependencies, type TaskResult } from "./database-task.ts";
+import { openingLimit, workLimit } from "./limits.ts";
 import { FolderWatcher } from "./watcher.ts";
 
 export interface DaemonOptions {
@@ -25,8 +25,6 @@ export interface DaemonOptions {
   readonly abort: AbortSignal;
 }
 
-/** Databases opened at once: each reads its remote state and its log. */
-const OPENING_AT_ONCE = 8;
 /** How often patterns are looked up for files that appeared or vanished. */
 const GLOB_INTERVAL_MS = 5000;
 /** Three for long work, one for scans. */
@@ -51,8 +49,8 @@ export async function taskDependencies(
   const { core: scanCore } = await cores.acquire();
   return {
     ...{ daemon: settings.daemon, storage, clock, events, cores, scanCore, stop, abort, controlSocket },
-    limitUploads: pLimit(settings.daemon.uploaderConcurrency),
-    limitOpening: pLimit(OPENING_AT_ONCE),
+    limitWork: workLimit(settings.daemon.uploaderConcurrency),
+    limitOpening: openingLimit(),
     nodeId: randomBytes(8).readBigUInt64BE() | 1n,
   };
 }

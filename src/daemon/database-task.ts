@@ -3,7 +3,7 @@ import type { DaemonSettings, DatabaseSettings } from "../config/settings.ts";
 import { toWalrustError, WalrustError } from "../errors.ts";
 import type { DatabaseEvent, EventSink, SnapshotTrigger } from "../events.ts";
 import { openReplica } from "../replication/open-replica.ts";
-import type { PublishedFile } from "../replication/publisher.ts";
+import type { PublishedFile, WorkLimit } from "../replication/publisher.ts";
 import type { RepairReason, Replica } from "../replication/replica.ts";
 import { DatabaseLock } from "../shadow/lock.ts";
 import { createShadowFolder, type ShadowFolder, shadowFolder } from "../shadow/shadow-folder.ts";
@@ -22,8 +22,8 @@ export interface TaskDependencies {
   readonly events: EventSink;
   readonly cores: CorePool;
   readonly scanCore: Core;
-  /** Bounds the uploads at once, over all databases. */
-  readonly limitUploads: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Bounds the work with storage, over all databases. */
+  readonly limitWork: WorkLimit;
   /** Bounds what is opened at once, over all databases. */
   readonly limitOpening: <T>(work: () => Promise<T>) => Promise<T>;
   readonly nodeId: bigint;
@@ -153,10 +153,10 @@ export class DatabaseTask {
   }
 
   #open(folder: ShadowFolder, stop: AbortSignal, gap: RepairReason | undefined): Promise<Replica> {
-    const { storage, clock, cores, scanCore, limitUploads, nodeId, abort } = this.#deps;
+    const { storage, clock, cores, scanCore, limitWork, nodeId, abort } = this.#deps;
     const { path, name, sync } = this.database;
     return openReplica({
-      ...{ path, name, storage, folder, clock, cores, scanCore, nodeId, limit: limitUploads },
+      ...{ path, name, storage, folder, clock, cores, scanCore, nodeId, limit: limitWork },
       manifestIntervalMs: sync.manifestIntervalMs,
       signal: this.#deps.daemon.once ? abort : stop,
       ...(gap !== undefined && { gap }),

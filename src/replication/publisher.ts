@@ -20,12 +20,14 @@ import type { PendingFrames } from "./pending-frames.ts";
 import { readFileEnds } from "./remote-file.ts";
 import type { PinnedDatabase } from "./whole-database.ts";
 
+/** Runs work that reads and stores about so many bytes, once there is room for it beside that of other databases. */
+export type WorkLimit = <T>(sizeBytes: number, work: () => Promise<T>) => Promise<T>;
+
 export interface PublisherOptions {
   readonly storage: Storage;
   readonly keys: DatabaseKeys;
   readonly cores: CorePool;
-  /** Bounds the uploads at once, over all databases. */
-  readonly limit: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly limit: WorkLimit;
   readonly folder: ShadowFolder;
   readonly clock: Clock;
   readonly nodeId: bigint;
@@ -243,7 +245,7 @@ export class Publisher {
     encode: (io: EncodeIo) => Promise<T | undefined>,
   ): Promise<T | undefined> {
     const { storage, cores, limit, folder } = this.#options;
-    return limit(async () => {
+    return limit(expectedSizeBytes, async () => {
       const lease = await cores.acquire(options);
       const spill = new ScratchFile(join(folder.scratch, `index-${key.slice(key.lastIndexOf("/") + 1)}`));
       const upload = storage.upload(key, {

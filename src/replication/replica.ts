@@ -16,7 +16,7 @@ import type { DatabaseLink } from "../sqlite/link.ts";
 import type { GapReason } from "../wal/continuity.ts";
 import { decodeWalHeader } from "../wal/header.ts";
 import { isSameGeneration, type LogPosition, startOf, WAL_HEADER_SIZE } from "../wal/position.ts";
-import type { Capture, Gap } from "./capture.ts";
+import type { Capture, CaptureOutcome, Gap } from "./capture.ts";
 import { checksumDatabase } from "./encode-whole.ts";
 import type { ManifestWriter } from "./manifest-writer.ts";
 import { type PublishedFile, Publisher, type PublisherOptions } from "./publisher.ts";
@@ -229,13 +229,13 @@ export class Replica {
     duty: Extract<Duty, { kind: "compare" }>,
     options: { readonly signal?: AbortSignal },
   ): Promise<DutyOutcome> {
-    const { cores, folder } = this.#options;
+    const { cores, folder, limit } = this.#options;
     const { head } = duty;
     const table = PageTable.create(folder.pageTable, database.pageSizeBytes);
-    const lease = await cores.acquire(options);
-    const checksum = await checksumDatabase({ core: lease.core, database, table, ...options }).finally(() =>
-      lease.release(),
-    );
+    const checksum = await limit(database.commitPages * database.pageSizeBytes, async () => {
+      const { core, release } = await cores.acquire(options);
+      return checksumDatabase({ core, database, table, ...options }).finally(release);
+    });
     if (checksum !== head.postApply || database.commitPages !== head.commitPages) {
       table.close();
       return this.#publishFirst(database, duty.txid, head.timestampMs, "unproved", options);
@@ -301,12 +301,21 @@ export class Replica {
   /** Captures without copying: what a snapshot or a repair contains need not be in the shadow WAL. */
   async #pinExactly(signal: AbortSignal | undefined): Promise<ExactPin> {
     for (let round = 0; round < PIN_ROUNDS; round += 1) {
-      await this.capture.capture();
+      this.#assertCaptured(await this.capture.capture());
       const result = exactPin(this.link, () => this.#captureNow(), PIN_TRIES);
       if (result.kind === "pinned") return result.pin;
       await this.#options.clock.sleep(PIN_PAUSE_MS, signal === undefined ? {} : { signal });
     }
     throw this.#cannotPin();
+  }
+
+  /** Errors: DATABASE_REPLACED: whoever owns this opens the database again, and finds out what is to be done. */
+  #assertCaptured(outcome: CaptureOutcome): void {
+    if (outcome.kind === "captured") return;
+    const { database } = this.link.facts.paths;
+    throw new WalrustError("DATABASE_REPLACED", `${database}: changed behind our back (${outcome.reason})`, {
+      hint: "walrust opens it again and repairs its copy.",
+    });
   }
 
   #cannotPin(): WalrustError {
