@@ -69,7 +69,13 @@ function npm(args) {
     stdio: ["ignore", "pipe", "pipe"],
   });
   if (result.error) fail(`npm cannot be run: ${result.error.message}`);
-  if (result.status !== 0) fail(`npm ${args.join(" ")} failed:\n${result.stdout}${result.stderr}`);
+  if (result.status !== 0)
+    fail(`npm ${args.join(" ")} failed:\n${result.stdout}${withoutUsage(result.stderr)}`);
+}
+
+/** Many of npm's errors end with the manual page of its command. */
+function withoutUsage(text) {
+  return text.split(/^npm error.*Usage:$/m)[0];
 }
 
 /** In a process of its own: a native module that failed to load once stays so. */

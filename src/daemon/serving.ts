@@ -72,7 +72,8 @@ export class Serving {
   async run(): Promise<ServingEnd> {
     const { stop, waker, once } = this.#options;
     try {
-      await this.#doDuty();
+      const reopen = await this.#doDuty();
+      if (reopen) return reopen;
       while (!stop.aborted && (!once || this.#snapshots.isAsked)) {
         const end = await this.#round();
         if (end) return end;
@@ -86,11 +87,11 @@ export class Serving {
   }
 
   /** First what the shadow WAL has, then what the opening found missing. Storage that does not answer is waited for. */
-  async #doDuty(): Promise<void> {
+  async #doDuty(): Promise<ServingEnd | undefined> {
     const { stop, abort, backoff, waker, clock, once } = this.#options;
     while (this.#replica.duty.kind !== "none" && !abort.aborted) {
       try {
-        while (await this.#replica.publish({ signal: abort }));
+        while (await this.#publish(abort));
         const sinceMs = clock.monotonicMs();
         this.#toldByDuty(await this.#replica.doDuty({ signal: abort }), sinceMs);
         // from here on a crash costs the files since, not the whole table
@@ -98,10 +99,16 @@ export class Serving {
         backoff.succeeded();
       } catch (error) {
         const failure = toWalrustError(error);
-        if (stop.aborted || once || !isOutwaited(failure)) throw failure;
-        await waker.sleepUntil(backoff.failed(failure));
+        const isStuck = failure.code === "INTEGRITY_CHAIN"; // the duty brings what these frames cannot
+        if (stop.aborted || once || !(isStuck || isOutwaited(failure))) throw failure;
+        const retryAtMs = backoff.failed(failure);
+        // An earlier try was stored, its answer lost, and the database went on: the same key would never be free again.
+        if (failure.code === "STORAGE_CONFLICT") return { kind: "reopen" };
+        if (isStuck) this.#replica.capture.pending.drop();
+        else await waker.sleepUntil(retryAtMs);
       }
     }
+    return undefined;
   }
 
   async #round(): Promise<ServingEnd | undefined> {
@@ -122,28 +129,46 @@ export class Serving {
     if (news) this.#toldByHandover(news);
     this.#boundShadow();
     if (this.#failure) throw this.#failure;
+    this.#noteHealth();
     return this.#end;
   }
 
+  /** Opened again after trouble, nothing failed since, and storage has everything: the trouble is over. */
+  #noteHealth(): void {
+    const isUntroubled = this.#retryAtMs === Number.NEGATIVE_INFINITY;
+    if (isUntroubled && this.#replica.capture.pending.isEmpty) this.#options.backoff.succeeded();
+  }
+
   #nextWork(): Promise<void> | undefined {
-    const nowMs = this.#options.clock.monotonicMs();
+    const { clock, abort, backoff } = this.#options;
+    const nowMs = clock.monotonicMs();
     const isDue = (atMs: number | undefined) => atMs !== undefined && atMs <= nowMs;
-    if (isDue(this.#publishAtMs)) return this.#attempt(() => this.#publish(nowMs));
+    if (isDue(this.#publishAtMs))
+      return this.#attempt(async () => {
+        await this.#publish(abort);
+        backoff.succeeded();
+      });
     if (isDue(this.#manifestAtMs))
-      return this.#attempt(() => this.#replica.writeManifest({ signal: this.#options.abort }));
+      return this.#attempt(async () => {
+        await this.#replica.writeManifest({ signal: abort });
+        backoff.succeeded();
+      });
     if (isDue(this.#cursorAtMs)) return this.#attempt(() => this.#saveCursor(nowMs));
     return undefined;
   }
 
-  async #publish(nowMs: number): Promise<void> {
-    const { clock, abort } = this.#options;
+  /** Publishes the next file; false: nothing is pending. */
+  async #publish(signal: AbortSignal): Promise<boolean> {
+    const { clock, tell } = this.#options;
+    const nowMs = clock.monotonicMs();
     const waitingSinceMs = this.#replica.capture.pending.oldestWaitingSinceMs ?? nowMs;
     this.#lastPublishMs = nowMs;
-    const file = await this.#replica.publish({ signal: abort });
-    if (file === undefined) return;
+    const file = await this.#replica.publish({ signal });
+    if (file === undefined) return false;
     const { minTxid, maxTxid, pages, sizeBytes } = file;
     const lagMs = clock.monotonicMs() - waitingSinceMs;
-    this.#options.tell({ type: "published", file: file.key, minTxid, maxTxid, pages, sizeBytes, lagMs });
+    tell({ type: "published", file: file.key, minTxid, maxTxid, pages, sizeBytes, lagMs });
+    return true;
   }
 
   async #saveCursor(nowMs: number): Promise<void> {
@@ -152,10 +177,8 @@ export class Serving {
   }
 
   async #attempt(work: () => Promise<void>): Promise<void> {
-    const { backoff } = this.#options;
     try {
       await work();
-      backoff.succeeded();
     } catch (error) {
       this.#failed(toWalrustError(error));
     }
@@ -191,7 +214,7 @@ export class Serving {
       await this.#snapshots.stop();
       const outcome = await this.#replica.capture.capture();
       if (outcome.kind === "gap") return outcome;
-      while (await this.#replica.publish({ signal }));
+      while (await this.#publish(signal));
       if (this.#replica.manifest.isDirty) await this.#replica.writeManifest({ signal });
     } catch (error) {
       this.#options.backoff.failed(toWalrustError(error));
@@ -264,6 +287,7 @@ export class Serving {
       } else if (news.error.code !== "ABORTED") this.#failed(news.error);
     } else {
       const { file, trigger, durationMs } = news;
+      this.#options.backoff.succeeded();
       tell({
         type: "snapshot",
         file: file.key,

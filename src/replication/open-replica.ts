@@ -95,7 +95,10 @@ class Opening {
     const table = PageTable.open(folder.pageTable);
     if (table === undefined) return undefined;
     const isHead =
-      (await rollTableForward({ table, storage, keys: newer, cores, ...(signal && { signal }) })) &&
+      (await rollTableForward({
+        ...{ table, preApply: cursor.published.postApply, storage, keys: newer, cores },
+        ...(signal && { signal }),
+      })) &&
       table.pages === head.state.commitPages &&
       table.checksum() === head.state.postApply;
     if (isHead) return table;

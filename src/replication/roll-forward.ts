@@ -1,11 +1,14 @@
 import { isWalrustError } from "../errors.ts";
 import { decodeLtx } from "../ltx/decoder.ts";
+import type { Checksum } from "../ltx/format.ts";
 import type { PageTable } from "../shadow/page-table.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { CorePool } from "../wasm/core-pool.ts";
 
 export interface RollForwardOptions {
   readonly table: PageTable;
+  /** Database checksum of the state that the first file must follow. */
+  readonly preApply: Checksum;
   readonly storage: Storage;
   /** Of the incrementals to apply, in order. */
   readonly keys: readonly string[];
@@ -23,6 +26,7 @@ const MAX_FILES = 1000;
  */
 export async function rollTableForward({
   table,
+  preApply,
   storage,
   keys,
   cores,
@@ -32,10 +36,11 @@ export async function rollTableForward({
   if (keys.length > MAX_FILES) return false;
   const options = signal === undefined ? {} : { signal };
   const lease = await cores.acquire(options);
+  let before = preApply;
   try {
     for (const key of keys) {
       const source = storage.read(key, options);
-      const { header } = await decodeLtx(
+      const { header, trailer } = await decodeLtx(
         lease.core,
         source,
         { objectName: key, ...options },
@@ -45,6 +50,9 @@ export async function rollTableForward({
           }
         },
       );
+      // A file of another writer may happen to lead to the head: no chain could ever go on behind it.
+      if (header.preApply !== before) return false;
+      before = trailer.postApply;
       table.truncate(header.commit);
     }
     return true;

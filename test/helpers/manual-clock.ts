@@ -7,7 +7,7 @@ interface Timer {
 }
 
 /** Requests to the file system, and whoever yields to them: the only things that run while nobody sleeps. */
-const AT_WORK = /^(FSReq|Immediate)/;
+const AT_WORK = /^(FSReq|CloseReq|Immediate)/;
 /** So many looks in a row without anything at work: promises that follow from one another need some. */
 const QUIET_LOOKS = 4;
 

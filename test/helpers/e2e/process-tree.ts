@@ -46,7 +46,7 @@ function treeOf(rootPid: number): number[] {
   for (const name of readdirSync("/proc")) {
     const pid = Number(name);
     if (!Number.isInteger(pid)) continue;
-    const parent = parentOf(pid);
+    const parent = livingParentOf(pid);
     if (parent === undefined) continue;
     childrenOf.set(parent, [...(childrenOf.get(parent) ?? []), pid]);
   }
@@ -61,9 +61,11 @@ function statFields(pid: number): string[] {
   return text.slice(text.lastIndexOf(")") + 2).split(" ");
 }
 
-function parentOf(pid: number): number | undefined {
+/** Undefined for a process that ended, also for one that nobody waited for: a zombie holds no memory. */
+function livingParentOf(pid: number): number | undefined {
   try {
-    return Number(statFields(pid)[1]);
+    const [state, parent] = statFields(pid);
+    return state === "Z" ? undefined : Number(parent);
   } catch {
     return undefined;
   }

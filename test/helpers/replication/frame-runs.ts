@@ -34,7 +34,11 @@ export class GrowingLog {
     const to = scanner.scan(this.read, header, from).position;
     return {
       ...{ header, logHeader: this.bytes.slice(0, 32), from, to, txidBefore, commitPages },
-      ...{ commits: BigInt(commits.length), capturedAtMs: 1000 + Number(txidBefore), waitingSinceMs: Number(txidBefore) },
+      ...{
+        commits: BigInt(commits.length),
+        capturedAtMs: 1000 + Number(txidBefore),
+        waitingSinceMs: Number(txidBefore),
+      },
       source: { kind: "log", read: this.read },
     };
   }

@@ -1,0 +1,89 @@
+import { onTestFinished } from "vitest";
+import { DEFAULT_RETENTION, DEFAULT_SYNC } from "../../../src/config/defaults.ts";
+import type { DaemonSettings, DatabaseSettings, SyncSettings } from "../../../src/config/settings.ts";
+import { DatabaseTask, type TaskResult } from "../../../src/daemon/database-task.ts";
+import { Sha256 } from "../../../src/digest.ts";
+import type { WalrustEvent } from "../../../src/events.ts";
+import type { Storage } from "../../../src/storage/storage.ts";
+import { CorePool } from "../../../src/wasm/core-pool.ts";
+import { settled } from "../manual-clock.ts";
+import type { Stage } from "../replication/stage.ts";
+import { testCore } from "../sqlite/probe.ts";
+
+export interface WatchedOptions {
+  readonly sync?: Partial<SyncSettings>;
+  readonly daemon?: Partial<DaemonSettings>;
+  readonly storage?: Storage;
+}
+
+/** Made before and kept for all: that WebAssembly is being instantiated, `settled` could not see. */
+for (const sha of await Promise.all([Sha256.begin(), Sha256.begin(), Sha256.begin()])) sha.release();
+
+export const DAEMON: DaemonSettings = { uploaderConcurrency: 16, shadowMaxSizeBytes: 1 << 30, once: false };
+
+export function databaseSettings(path: string, name: string, sync: Partial<SyncSettings> = {}): DatabaseSettings {
+  return { path, name, sync: { ...DEFAULT_SYNC, ...sync }, retention: DEFAULT_RETENTION };
+}
+
+/** A task that watches the database of a stage, on its clock. Stopped when the test is over. */
+export class Watched {
+  readonly events: WalrustEvent[] = [];
+  readonly task: DatabaseTask;
+  readonly result: Promise<TaskResult>;
+  readonly #stop = new AbortController();
+  readonly #abort = new AbortController();
+  readonly #stage: Stage;
+  #ended = false;
+
+  constructor(stage: Stage, options: WatchedOptions = {}) {
+    this.#stage = stage;
+    this.task = new DatabaseTask(databaseSettings(stage.path, "app", options.sync), {
+      daemon: { ...DAEMON, ...options.daemon },
+      storage: options.storage ?? stage.storage,
+      clock: stage.clock,
+      events: (event) => this.events.push(event),
+      cores: new CorePool({ maxCores: 4 }),
+      scanCore: testCore(),
+      limitWork: (_sizeBytes, work) => work(),
+      limitOpening: (work) => work(),
+      nodeId: 5n,
+      controlSocket: "",
+      stop: this.#stop.signal,
+      abort: this.#abort.signal,
+    });
+    this.result = this.task.run().finally(() => {
+      this.#ended = true;
+    });
+    onTestFinished(async () => {
+      stage.storage.fault = () => undefined;
+      this.#abort.abort();
+      await this.stop();
+    });
+  }
+
+  /** Until the first snapshot is stored and the manifest names it. */
+  static async begin(stage: Stage, options: WatchedOptions = {}): Promise<Watched> {
+    const watched = new Watched(stage, options);
+    await stage.clock.advanceUntil(() => stage.storage.keys().includes("app/manifest.json"), 120_000);
+    return watched;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Drains, however long the clock has to go for it. */
+  async stop(): Promise<TaskResult> {
+    this.#stop.abort();
+    await settled();
+    for (let round = 0; !this.#ended; round += 1) {
+      if (round > 200) throw new Error("the task does not end");
+      await this.#stage.clock.advance(1000);
+    }
+    return this.result;
+  }
+
+  of<T extends WalrustEvent["type"]>(type: T): Extract<WalrustEvent, { type: T }>[] {
+    return this.events.filter((event): event is Extract<WalrustEvent, { type: T }> => event.type === type);
+  }
+}
