@@ -1,11 +1,10 @@
 import { defineConfig } from "vitest/config";
 
-/** Long runs against the built program, for CI: `npx vitest run --config vitest.torture.config.ts`. */
+/** Long runs of the built program (`npm run setup`), for CI: `npx vitest run --config vitest.torture.config.ts`. */
 export default defineConfig({
   test: {
     environment: "node",
     include: ["test/e2e/**/*.torture.ts"],
-    globalSetup: "test/helpers/e2e/built.ts",
     pool: "forks",
     // Their limits on time and memory hold on a machine that does one thing at a time.
     fileParallelism: false,

@@ -53,6 +53,7 @@ export class OpenedWalrust {
   /** See restore() of restore/restore.ts. */
   async restore(name: string, path: string, options: RestoreOptions = {}): Promise<RestoreResult> {
     const { restore } = await import("./restore/restore.ts");
+    if (options.integrityCheck !== "none") await assertDriverLoads();
     return restore({ storage: this.#storage, cores: this.#cores }, name, path, options);
   }
 
@@ -68,6 +69,7 @@ export class OpenedWalrust {
       import("./daemon/daemon.ts"),
       import("./config/databases.ts"),
     ]);
+    await assertDriverLoads();
     const { clock, log } = this.#dependencies;
     const abort = new AbortController().signal; // whoever wants the end at once ends the process
     const matches = () => expandGlobs(settings);
@@ -84,6 +86,7 @@ export class OpenedWalrust {
       import("./daemon/daemon.ts"),
       import("./daemon/snapshot-now.ts"),
     ]);
+    await assertDriverLoads();
     const { clock, log } = this.#dependencies;
     await this.#storage.check({ signal: stop });
     const options = { settings, storage: this.#storage, clock, log, events, stop, abort: stop };
@@ -112,4 +115,9 @@ export class OpenedWalrust {
   close(): Promise<void> {
     return this.#storage.close();
   }
+}
+
+async function assertDriverLoads(): Promise<void> {
+  const native = await import("./sqlite/native.ts");
+  native.assertDriverLoads();
 }

@@ -1,6 +1,7 @@
 import { Cli, Command, Option } from "clipanion";
-import type { ConfigSources, StorageOnlySettings } from "../config/resolve.ts";
+import type { ConfigSources } from "../config/resolve.ts";
 import type { Settings } from "../config/settings.ts";
+import type { Log } from "../observability/log.ts";
 import type { OpenedWalrust } from "../walrust.ts";
 import type { CliContext } from "./context.ts";
 import { openLog } from "./output.ts";
@@ -38,12 +39,13 @@ export abstract class WalrustCommand extends Command<CliContext> {
   /** For commands that need the storage alone. */
   protected async openStorageOnly(): Promise<OpenedWalrust> {
     const { resolveStorageSettings } = await import("../config/resolve.ts");
-    return this.openWith(await resolveStorageSettings(this.sources()));
+    const settings = await resolveStorageSettings(this.sources());
+    return this.openWith(settings, await openLog(this.context, settings.log));
   }
 
-  protected async openWith(settings: StorageOnlySettings | Settings): Promise<OpenedWalrust> {
+  protected async openWith(settings: Pick<Settings, "storage">, log: Log): Promise<OpenedWalrust> {
     const { openWalrust } = await import("../walrust.ts");
     const { clock, env } = this.context;
-    return openWalrust(settings, { clock, env, log: await openLog(this.context, settings.log) });
+    return openWalrust(settings, { clock, env, log });
   }
 }

@@ -43,7 +43,7 @@ function parse(cli: Cli<CliContext>, argv: readonly string[], context: CliContex
   try {
     return cli.process([...argv], context);
   } catch (error) {
-    throw usageError(error, argv, definitionsOf(cli));
+    throw usageError(error, argv, cli.definitions());
   }
 }
 
@@ -57,15 +57,11 @@ function helpText(
   const [word, ...rest] = argv;
   const asked = word === undefined || word === "help" || argv.includes("--help") || argv.includes("-h");
   if (!asked) return undefined;
-  const definitions = definitionsOf(cli);
+  const definitions = cli.definitions();
   const name = word === "help" ? rest[0] : word;
   const definition = definitions.find(({ path }) => path === `walrust ${name}`);
   const colors = paint(context, context.stdout);
   if (definition) return commandHelp(definition, colors);
   if (name !== undefined && !name.startsWith("-")) throw usageError(undefined, [name], definitions);
   return overview(definitions, colors, version);
-}
-
-function definitionsOf(cli: Cli<CliContext>) {
-  return cli.definitions();
 }

@@ -106,6 +106,9 @@ function claimOf(sources: DatabaseSources, entry: DatabaseEntry, folder: string,
     );
     return { kind: "glob", settings: { pattern: absolute, exclude, ...prefix, sync, retention }, location };
   }
+  if (entry.exclude.length > 0) {
+    throw configInvalid([{ location, message: "exclude has a meaning only where the path is a pattern" }]);
+  }
   const name = checkedName(prefix.prefix ?? stemOf(absolute), location);
   return { kind: "database", settings: { path: absolute, name, sync, retention }, location };
 }

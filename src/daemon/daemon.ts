@@ -60,6 +60,8 @@ class Daemon {
   readonly #watcher: FolderWatcher;
   readonly #running = new Map<string, Running>();
   readonly #ended: TaskResult[] = [];
+  /** Their files vanished from the patterns: how they end is nobody's trouble. */
+  readonly #dropped = new WeakSet<DatabaseTask>();
 
   constructor(options: DaemonOptions) {
     this.#options = options;
@@ -107,7 +109,7 @@ class Daemon {
     const unwatch = this.#watcher.watch(database.path, () => task.wake());
     const ended = task.run().then(async (result) => {
       (await unwatch)();
-      this.#ended.push(result);
+      if (!this.#dropped.has(task)) this.#ended.push(result);
       this.#running.delete(database.path);
     });
     this.#running.set(database.path, { task, ended });
@@ -156,7 +158,11 @@ class Daemon {
       this.#start(database, deps);
     }
     const paths = new Set([...found, ...settings.databases].map(({ path }) => path));
-    for (const [path, { task }] of this.#running) if (!paths.has(path)) task.stop();
+    for (const [path, { task }] of this.#running) {
+      if (paths.has(path)) continue;
+      this.#dropped.add(task);
+      task.stop();
+    }
   }
 }
 

@@ -2,23 +2,37 @@ import type { Clock } from "../clock.ts";
 import type { SyncSettings } from "../config/settings.ts";
 import { toWalrustError, type WalrustError } from "../errors.ts";
 import type { HandoverOutcome, Replica } from "../replication/replica.ts";
-import type { BusyReason, HandoverResult } from "../sqlite/handover.ts";
+import {
+  type BusyReason,
+  barrierHandover,
+  type HandoverResult,
+  handover,
+  optimisticHandover,
+  truncateLog,
+} from "../sqlite/handover.ts";
 import type { GapReason } from "../wal/continuity.ts";
 import { handoverAt } from "./schedule.ts";
 
 /** The write lock is held for less than this; against a writer without a pause it takes many quick tries. */
 const BARRIER = { tries: 50, maxHeldMs: 5, maxFrames: 2000 };
+/** More frames than these are not checkpointed on this thread, as long as the application may do it. */
+const SHORT_FRAMES = 2000;
+/** How long the application's own checkpoint is waited for, and how often it is looked for. */
+const CHASE_MS = 500;
+const CHASE_PAUSE_MS = 2;
 const FIRST_RETRY_MS = 5;
 const LONGEST_RETRY_MS = 2000;
-const LONG_RETRY_MS = 1;
 /** Other readers end when they end. */
 const READERS_RETRY_MS = 500;
 /** After a failure that is not SQLite's: a full disk. */
 const FAILURE_RETRY_MS = 2000;
 /** More than this is copied in slices before the pin moves. */
-const LARGE_BYTES = 4 << 20;
+const LARGE_BYTES = 1 << 20;
 /** A publication under way leaves less to copy: it is waited for until the log is so many times its least length. */
-const PATIENCE = 16;
+const PATIENCE = 64;
+
+/** What the optimistic handover answers where a writer is at work; the pin is at the end of the log then. */
+const BEATEN: ReadonlySet<BusyReason> = new Set(["written", "long", "checkpointer"]);
 
 export type HandoverNews =
   | {
@@ -71,17 +85,52 @@ export class Handovers {
       return { kind: "exceeded", frames };
     }
     try {
-      const { capture } = this.#replica;
-      if (capture.pending.bytes > LARGE_BYTES) {
-        const outcome = await capture.drainInSlices();
-        if (outcome.kind === "gap") return outcome;
-      }
-      const result = this.#replica.handover({ truncate, ...(due.barrier && { barrier: BARRIER }) });
+      const result = await (due.barrier ? this.#chase(truncate) : this.#copyAnd(optimisticHandover));
       return this.#conclude(result, frames);
     } catch (error) {
       this.#retryAtMs = this.#clock.monotonicMs() + FAILURE_RETRY_MS;
       return { kind: "failed", error: toWalrustError(error) };
     }
+  }
+
+  /** First most of what the shadow WAL must have, letting others run; what comes meanwhile is little. */
+  async #copyAnd(begin: Parameters<Replica["handover"]>[0]): Promise<HandoverOutcome> {
+    const { capture } = this.#replica;
+    if (capture.pending.bytes > LARGE_BYTES) {
+      const outcome = await capture.drainInSlices();
+      if (outcome.kind === "gap") return outcome;
+    }
+    return this.#replica.handover(begin);
+  }
+
+  /**
+   * Against a writer that does not pause. Our own checkpoint of a long log would let it run on meanwhile, and leave more behind than there was; its own
+   * one, inside its next commit, goes up to the pin that we moved to the end, and nothing is written meanwhile. So the pin moves, the application
+   * checkpoints, and the few frames behind the pin are left for the barrier.
+   */
+  async #chase(truncate: boolean): Promise<HandoverOutcome> {
+    let endFrames = 0;
+    const moved = await this.#copyAnd((link, drain) => {
+      endFrames = link.index()?.frames ?? 0;
+      return optimisticHandover(link, drain, { maxFrames: SHORT_FRAMES });
+    });
+    if (moved.kind !== "busy" || !BEATEN.has(moved.why)) return moved;
+    const isShort = moved.why === "written" || (await this.#waitForApplication(endFrames));
+    if (truncate)
+      return this.#replica.handover((link, drain) => truncateLog(link, drain, { barrier: BARRIER }));
+    if (isShort) return this.#replica.handover((link, drain) => barrierHandover(link, drain, BARRIER));
+    return this.#replica.handover((link, drain) => handover(link, drain, { barrier: BARRIER }));
+  }
+
+  /** Until the log is backfilled up to where the pin was moved. False: the application does not checkpoint by itself, or not now. */
+  async #waitForApplication(endFrames: number): Promise<boolean> {
+    const untilMs = this.#clock.monotonicMs() + CHASE_MS;
+    while (this.#clock.monotonicMs() < untilMs) {
+      const index = this.#replica.link.index();
+      if (index !== undefined && index.backfilledFrames >= endFrames) return true;
+      await this.#clock.sleep(CHASE_PAUSE_MS);
+    }
+    return false;
   }
 
   #due(lastCommitMs: number) {
@@ -112,8 +161,6 @@ export class Handovers {
 
   #delayMs(why: BusyReason): number {
     if (why === "readers") return READERS_RETRY_MS;
-    // each try leaves less to do for the next one, if that comes at once
-    if (why === "long") return LONG_RETRY_MS;
     const delayMs = this.#retryDelayMs;
     this.#retryDelayMs = Math.min(LONGEST_RETRY_MS, delayMs * 2);
     return delayMs;

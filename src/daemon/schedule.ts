@@ -9,6 +9,8 @@ type Due = number | undefined;
 /** A database that was written to so lately is looked at often: the watcher's hints come late, and 500 ms apart while events go on. */
 const ACTIVE_MS = 2000;
 const ACTIVE_POLL_MS = 40;
+/** While what is pending waits for the sync interval, only the length of the log is of interest. */
+const PENDING_POLL_MS = 100;
 /** A quiet database's log is handed over after so long: its pin then rests at mark 0, where no checkpoint of the application waits for it. */
 const QUIET_MS = 3000;
 /** The least distance between two handovers: each costs the writer a checkpoint. */
@@ -23,9 +25,10 @@ export interface PollFacts {
 
 export function pollAt(facts: PollFacts, sync: SyncSettings): number {
   const isActive = facts.lastPollMs - facts.lastCommitMs < ACTIVE_MS;
-  const intervalMs =
-    isActive && !facts.isPending ? Math.min(ACTIVE_POLL_MS, sync.monitorIntervalMs) : sync.monitorIntervalMs;
-  return facts.lastPollMs + intervalMs;
+  if (!isActive) return facts.lastPollMs + sync.monitorIntervalMs;
+  return (
+    facts.lastPollMs + Math.min(facts.isPending ? PENDING_POLL_MS : ACTIVE_POLL_MS, sync.monitorIntervalMs)
+  );
 }
 
 export interface PublishFacts {

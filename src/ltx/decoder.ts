@@ -59,13 +59,9 @@ export async function decodeLtx(
   onBatch: (batch: PageBatch) => Promise<void> | void,
 ): Promise<DecodedLtx> {
   const sha = await Sha256.begin();
-  try {
-    const decoding = new Decoding(core, sha, options, onBatch);
-    for await (const chunk of source) await decoding.push(chunk);
-    return decoding.end();
-  } finally {
-    sha.release();
-  }
+  const decoding = new Decoding(core, sha, options, onBatch);
+  for await (const chunk of source) await decoding.push(chunk);
+  return decoding.end();
 }
 
 /** The size field of the page index, and the trailer. */

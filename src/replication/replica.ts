@@ -5,13 +5,7 @@ import { type Cursor, type PublishedState, writeCursor } from "../shadow/cursor.
 import { PageTable } from "../shadow/page-table.ts";
 import { removeSegments } from "../shadow/segment.ts";
 import { type ExactPin, exactPin } from "../sqlite/exact-pin.ts";
-import {
-  type BarrierOptions,
-  type Drain,
-  type HandoverResult,
-  handover,
-  truncateLog,
-} from "../sqlite/handover.ts";
+import type { Drain, HandoverResult } from "../sqlite/handover.ts";
 import type { DatabaseLink } from "../sqlite/link.ts";
 import type { GapReason } from "../wal/continuity.ts";
 import { decodeWalHeader } from "../wal/header.ts";
@@ -153,11 +147,9 @@ export class Replica {
 
   /**
    * Moves the pin so that the log can begin anew (capture.md, "The handover"). Everything that storage lacks is durable in the shadow WAL before.
-   * Errors: LOCAL_*, DATABASE_*.
+   * @param begin one of the ways of sqlite/handover.ts. Errors: LOCAL_*, DATABASE_*.
    */
-  handover(
-    options: { readonly barrier?: BarrierOptions; readonly truncate?: boolean } = {},
-  ): HandoverOutcome {
+  handover(begin: (link: DatabaseLink, drain: Drain) => HandoverResult): HandoverOutcome {
     let gap: Gap | undefined;
     const drain: Drain = () => {
       const outcome = this.capture.drain();
@@ -165,8 +157,7 @@ export class Replica {
       else this.capture.pinned();
       return this.capture.state.log;
     };
-    const barrier = options.barrier === undefined ? {} : { barrier: options.barrier };
-    const result = (options.truncate ? truncateLog : handover)(this.link, drain, barrier);
+    const result = begin(this.link, drain);
     if (gap !== undefined) return gap;
     if (result.kind !== "gap") return result;
     return { kind: "gap", reason: result.reason === "astray" ? "log-rewritten" : "log-unreadable" };

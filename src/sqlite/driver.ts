@@ -193,7 +193,7 @@ export function sqliteError(path: string, cause: unknown): unknown {
   }
   return new WalrustError("DATABASE_UNREADABLE", said, {
     cause,
-    hint: "walrust needs to read and write the database, its -wal, its -shm and their folder, or --observe.",
+    hint: "walrust needs to read and write the database, its -wal, its -shm and their folder.",
   });
 }
 

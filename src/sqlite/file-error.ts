@@ -19,7 +19,7 @@ export function fileError(path: string, cause: unknown): WalrustError {
     case "EROFS":
       return new WalrustError("DATABASE_UNREADABLE", `${path}: on a read-only file system`, {
         cause,
-        hint: "Use --observe with --shadow-dir to watch a database that cannot be written.",
+        hint: "walrust takes part in the locks of a database, so it must be able to write beside it.",
       });
     default:
       return new WalrustError("DATABASE_UNREADABLE", `${path}: cannot be read (${code})`, { cause });

@@ -314,6 +314,11 @@ describe("refused, each with key, file and line", () => {
       '[[databases]]\npath = "a.db"\nprefix = "../up"',
       'walrust.toml:2: databases.path: the key prefix "../up" cannot be used',
     ],
+    [
+      "exclude without a pattern",
+      '[[databases]]\npath = "a.db"\nexclude = ["b"]',
+      "walrust.toml:2: databases.path: exclude has a meaning only where the path is a pattern",
+    ],
     ["duplicate key", "[sync]\non_idle = 1\non_idle = 2", "walrust.toml:3: not valid TOML"],
   ])("%s", async (_, toml, message) => {
     const error = { code: "CONFIG_INVALID", exitCode: 2, message: expect.stringContaining(message) };

@@ -1,8 +1,10 @@
-import { copyFileSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { WalrustError } from "../../src/errors.ts";
+import { formatCursor, readCursor } from "../../src/shadow/cursor.ts";
 import { DatabaseLock } from "../../src/shadow/lock.ts";
+import { encodeSegmentHeader, readSegmentHeader, SEGMENT_HEADER_SIZE } from "../../src/shadow/segment.ts";
 import { Watched } from "../helpers/daemon/watched.ts";
 import { Stage } from "../helpers/replication/stage.ts";
 import { checkpoint, insert, openApp, tempDatabase } from "../helpers/sqlite/temp-database.ts";
@@ -17,7 +19,8 @@ function giveBack(stage: Stage): void {
   stage.storage.fault = () => undefined;
 }
 
-const uploads = (stage: Stage) => stage.storage.calls.filter(({ operation }) => operation === "upload").length;
+const uploads = (stage: Stage) =>
+  stage.storage.calls.filter(({ operation }) => operation === "upload").length;
 
 describe("publishing", () => {
   test("a commit after quiet at once, then one file an interval", async () => {
@@ -141,7 +144,9 @@ describe("snapshots", () => {
 
   test("an hour of writes: exactly the scheduled snapshots (pitfall 15)", async () => {
     const stage = new Stage();
-    const watched = await Watched.begin(stage, { sync: { snapshotIntervalMs: 900_000, checkpointIntervalMs: 5000 } });
+    const watched = await Watched.begin(stage, {
+      sync: { snapshotIntervalMs: 900_000, checkpointIntervalMs: 5000 },
+    });
     for (let i = 0; i < 360; i += 1) {
       insert(stage.app, 20);
       await stage.clock.advance(10_000);
@@ -163,7 +168,9 @@ describe("snapshots", () => {
       failing && operation === "upload" && key.includes("/00000001-")
         ? { kind: "before", error: new WalrustError("STORAGE_TIMEOUT", "too slow") }
         : undefined;
-    const refused = expect(watched.task.snapshot("command")).rejects.toMatchObject({ code: "STORAGE_TIMEOUT" });
+    const refused = expect(watched.task.snapshot("command")).rejects.toMatchObject({
+      code: "STORAGE_TIMEOUT",
+    });
     await expect(watched.task.snapshot("command")).rejects.toMatchObject({ code: "USAGE" });
     await stage.clock.advance(1000);
     await refused;
@@ -204,31 +211,34 @@ describe("snapshots", () => {
 });
 
 describe("storage is away (pitfall 58)", () => {
-  test.each([4000, 61_000, HOUR])("for %d ms: uploads go on within 2 s, and both ends are told", async (awayMs) => {
-    const stage = new Stage();
-    const watched = await Watched.begin(stage);
-    insert(stage.app);
-    await stage.clock.advance(2000); // published, and the cursor still to be saved
-    takeAway(stage);
-    insert(stage.app);
-    await stage.clock.advance(1000);
-    for (let i = 0; i < 5; i += 1) {
+  test.each([4000, 61_000, HOUR])(
+    "for %d ms: uploads go on within 2 s, and both ends are told",
+    async (awayMs) => {
+      const stage = new Stage();
+      const watched = await Watched.begin(stage);
       insert(stage.app);
-      await stage.clock.advance(awayMs / 5);
-    }
-    expect(watched.of("sync_failed").length).toBeGreaterThan(1);
-    expect(watched.of("recovered"), "not before it answers").toEqual([]);
-    const before = uploads(stage);
-    giveBack(stage);
-    await stage.clock.advance(2000);
-    expect(uploads(stage)).toBeGreaterThan(before);
-    expect(watched.of("recovered")).toHaveLength(1);
-    expect(watched.of("recovered")[0]?.afterMs).toBeGreaterThanOrEqual(awayMs - 1000);
-    await stage.clock.advance(5000);
-    expect(watched.of("published").at(-1)?.maxTxid).toBe(8n);
-    expect(watched.of("gap_repaired")).toEqual([]);
-    await stage.expectWhole();
-  });
+      await stage.clock.advance(2000); // published, and the cursor still to be saved
+      takeAway(stage);
+      insert(stage.app);
+      await stage.clock.advance(1000);
+      for (let i = 0; i < 5; i += 1) {
+        insert(stage.app);
+        await stage.clock.advance(awayMs / 5);
+      }
+      expect(watched.of("sync_failed").length).toBeGreaterThan(1);
+      expect(watched.of("recovered"), "not before it answers").toEqual([]);
+      const before = uploads(stage);
+      giveBack(stage);
+      await stage.clock.advance(2000);
+      expect(uploads(stage)).toBeGreaterThan(before);
+      expect(watched.of("recovered")).toHaveLength(1);
+      expect(watched.of("recovered")[0]?.afterMs).toBeGreaterThanOrEqual(awayMs - 1000);
+      await stage.clock.advance(5000);
+      expect(watched.of("published").at(-1)?.maxTxid).toBe(8n);
+      expect(watched.of("gap_repaired")).toEqual([]);
+      await stage.expectWhole();
+    },
+  );
 
   test("the log stays bounded meanwhile: handovers go on into the shadow WAL", async () => {
     const stage = new Stage();
@@ -345,14 +355,20 @@ describe("an answer that got lost", () => {
     stage.storage.fault = ({ operation }) => {
       if (operation !== "upload") return undefined;
       lost += 1;
-      return lost === 1 ? { kind: "after", error: new WalrustError("STORAGE_TIMEOUT", "no answer") } : undefined;
+      return lost === 1
+        ? { kind: "after", error: new WalrustError("STORAGE_TIMEOUT", "no answer") }
+        : undefined;
     };
     insert(stage.app);
     await stage.clock.advance(5000);
     insert(stage.app);
     await stage.clock.advance(5000);
     expect(watched.of("opened")).toHaveLength(1);
-    expect(stage.files()).toEqual(["00000001-00000001.ltx", "00000002-00000002.ltx", "00000003-00000003.ltx"]);
+    expect(stage.files()).toEqual([
+      "00000001-00000001.ltx",
+      "00000002-00000002.ltx",
+      "00000003-00000003.ltx",
+    ]);
     await stage.expectWhole();
   });
 });
@@ -417,6 +433,27 @@ describe("a gap", () => {
   });
 });
 
+describe("frames in the shadow WAL that cannot be published", () => {
+  test("are dropped, and the repair that is due brings what they hold", async () => {
+    const stage = new Stage();
+    const replica = await stage.begin();
+    insert(stage.app, 50);
+    await stage.capture(replica);
+    insert(stage.app, 500);
+    await stage.capture(replica);
+    stage.handover(replica);
+    stage.endLives();
+    leaveOutGrowth(stage);
+    checkpoint(stage.app, "TRUNCATE");
+    insert(stage.app);
+    const watched = new Watched(stage);
+    await stage.clock.advance(60_000);
+    expect(watched.of("sync_failed")).toMatchObject([{ error: { code: "INTEGRITY_CHAIN" } }]);
+    expect(watched.of("gap_repaired")).toHaveLength(1);
+    await stage.expectWhole();
+  });
+});
+
 describe("the database cannot be opened", () => {
   test("it is missing: told, tried again, and taken up when it is there", async () => {
     const stage = new Stage();
@@ -450,7 +487,9 @@ describe("the database cannot be opened", () => {
 describe("stop", () => {
   test("publishes what is pending, and the manifest; the lock is free", async () => {
     const stage = new Stage();
-    const watched = await Watched.begin(stage, { sync: { walSyncIntervalMs: 60_000, monitorIntervalMs: 60_000 } });
+    const watched = await Watched.begin(stage, {
+      sync: { walSyncIntervalMs: 60_000, monitorIntervalMs: 60_000 },
+    });
     insert(stage.app);
     await stage.clock.advance(100);
     insert(stage.app);
@@ -490,7 +529,9 @@ describe("stop", () => {
     const stage = new Stage();
     const watched = await Watched.begin(stage);
     stage.storage.fault = ({ operation }) =>
-      operation === "upload" ? { kind: "before", error: new WalrustError("STORAGE_TIMEOUT", "slow") } : undefined;
+      operation === "upload"
+        ? { kind: "before", error: new WalrustError("STORAGE_TIMEOUT", "slow") }
+        : undefined;
     insert(stage.app);
     const atMs = stage.clock.monotonicMs();
     expect((await watched.stop()).isComplete).toBe(false);
@@ -534,3 +575,27 @@ describe("once", () => {
   });
 });
 
+/** The one segment of a stage begins behind its first commit, but says that it begins where that began. */
+function leaveOutGrowth({ folder }: Stage): void {
+  const [name = ""] = readdirSync(folder.segments);
+  const path = join(folder.segments, name);
+  const bytes = readFileSync(path);
+  const header = readSegmentHeader(path);
+  if (header === undefined) throw new Error("no segment");
+  const frame = 24 + header.log.pageSizeBytes;
+  let frames = 0;
+  do frames += 1;
+  while (bytes.readUInt32BE(SEGMENT_HEADER_SIZE + (frames - 1) * frame + 4) === 0);
+  const last = SEGMENT_HEADER_SIZE + (frames - 1) * frame;
+  const from = {
+    ...header.from,
+    offset: header.from.offset + frames * frame,
+    checksum1: bytes.readUInt32BE(last + 16),
+    checksum2: bytes.readUInt32BE(last + 20),
+  };
+  const rest = bytes.subarray(last + frame);
+  writeFileSync(path, Buffer.concat([encodeSegmentHeader({ ...header, from }), rest]));
+  const cursor = readCursor(folder.cursor);
+  if (cursor === undefined) throw new Error("no cursor");
+  writeFileSync(folder.cursor, formatCursor({ ...cursor, published: { ...cursor.published, log: from } }));
+}

@@ -26,8 +26,18 @@ describe("pollAt", () => {
     ["a commit just now: often", { lastCommitMs: 100_000 }, {}, 100_040],
     ["a commit 1999 ms ago: often", { lastCommitMs: 98_001 }, {}, 100_040],
     ["a commit 2 s ago: quiet", { lastCommitMs: 98_000 }, {}, 101_000],
-    ["often never means less often than the floor", { lastCommitMs: 100_000 }, { monitorIntervalMs: 10 }, 100_010],
-    ["what is pending waits for the interval anyway", { lastCommitMs: 100_000, isPending: true }, {}, 101_000],
+    [
+      "often never means less often than the floor",
+      { lastCommitMs: 100_000 },
+      { monitorIntervalMs: 10 },
+      100_010,
+    ],
+    [
+      "what is pending waits for the interval anyway",
+      { lastCommitMs: 100_000, isPending: true },
+      {},
+      101_000,
+    ],
     ["before the first look: at once", { lastPollMs: NEVER }, {}, NEVER],
   ])("%s", (_, facts, overrides, atMs) => {
     expect(pollAt({ ...quiet, ...facts }, sync(overrides))).toBe(atMs);
@@ -38,9 +48,21 @@ describe("publishAt", () => {
   test.each([
     ["nothing pending: never", { isPending: false, lastPublishMs: 0, retryAtMs: 0 }, undefined],
     ["the first: at once", { isPending: true, lastPublishMs: NEVER, retryAtMs: NEVER }, NEVER],
-    ["within the interval: when it is over", { isPending: true, lastPublishMs: 5000, retryAtMs: NEVER }, 6000],
-    ["after a failure: not before the next try", { isPending: true, lastPublishMs: 5000, retryAtMs: 9000 }, 9000],
-    ["the next try is earlier than the interval", { isPending: true, lastPublishMs: 5000, retryAtMs: 5250 }, 6000],
+    [
+      "within the interval: when it is over",
+      { isPending: true, lastPublishMs: 5000, retryAtMs: NEVER },
+      6000,
+    ],
+    [
+      "after a failure: not before the next try",
+      { isPending: true, lastPublishMs: 5000, retryAtMs: 9000 },
+      9000,
+    ],
+    [
+      "the next try is earlier than the interval",
+      { isPending: true, lastPublishMs: 5000, retryAtMs: 5250 },
+      6000,
+    ],
   ])("%s", (_, facts, atMs) => {
     expect(publishAt(facts, sync())).toBe(atMs);
   });
@@ -51,13 +73,33 @@ describe("handoverAt", () => {
   test.each<readonly [string, Partial<HandoverFacts>, Partial<SyncSettings>, ReturnType<typeof handoverAt>]>([
     ["nothing captured since: never", { frames: 0 }, {}, undefined],
     ["after 3 s of quiet, without a lock", {}, {}, { atMs: 133_000, barrier: false }],
-    ["a writer without a pause: by the interval, with a lock", { lastCommitMs: 159_000 }, {}, { atMs: 160_000, barrier: true }],
+    [
+      "a writer without a pause: by the interval, with a lock",
+      { lastCommitMs: 159_000 },
+      {},
+      { atMs: 160_000, barrier: true },
+    ],
     ["a long log: sooner, 1 s after the last", { frames: 1000 }, {}, { atMs: 101_000, barrier: true }],
     ["one frame less is not long", { frames: 999 }, {}, { atMs: 133_000, barrier: false }],
     ["another length", { frames: 20 }, { minCheckpointPages: 20 }, { atMs: 101_000, barrier: true }],
-    ["SQLite was busy: not before the next try", { frames: 1000, retryAtMs: 150_000 }, {}, { atMs: 150_000, barrier: true }],
-    ["no interval: by quiet alone", { lastCommitMs: 1e9 }, { checkpointIntervalMs: 0 }, { atMs: 1e9 + 3000, barrier: false }],
-    ["no interval, but a long log", { lastCommitMs: 1e9, frames: 5000 }, { checkpointIntervalMs: 0 }, { atMs: 101_000, barrier: true }],
+    [
+      "SQLite was busy: not before the next try",
+      { frames: 1000, retryAtMs: 150_000 },
+      {},
+      { atMs: 150_000, barrier: true },
+    ],
+    [
+      "no interval: by quiet alone",
+      { lastCommitMs: 1e9 },
+      { checkpointIntervalMs: 0 },
+      { atMs: 1e9 + 3000, barrier: false },
+    ],
+    [
+      "no interval, but a long log",
+      { lastCommitMs: 1e9, frames: 5000 },
+      { checkpointIntervalMs: 0 },
+      { atMs: 101_000, barrier: true },
+    ],
     ["never a commit since the start", { lastCommitMs: NEVER }, {}, { atMs: 0, barrier: false }],
   ])("%s", (_, change, overrides, due) => {
     expect(handoverAt({ ...facts, ...change }, sync(overrides))).toEqual(due);
@@ -69,17 +111,42 @@ describe("snapshotAt", () => {
     ...{ changes: 10n, firstChangeMs: 50_000, lastCommitMs: 70_000, lastSnapshotMs: 10_000, retryAtMs: 0 },
   };
   test.each<readonly [string, Partial<SnapshotFacts>, Partial<SyncSettings>, ReturnType<typeof snapshotAt>]>([
-    ["no changes: never, whatever is set", { changes: 0n }, { onIdleMs: 1, maxChanges: 1, maxIntervalMs: 1 }, undefined],
+    [
+      "no changes: never, whatever is set",
+      { changes: 0n },
+      { onIdleMs: 1, maxChanges: 1, maxIntervalMs: 1 },
+      undefined,
+    ],
     ["everything off: never", {}, OFF, undefined],
     ["by the interval", {}, {}, { atMs: 3_610_000, trigger: "interval" }],
     ["enough changes: at once", {}, { ...OFF, maxChanges: 10 }, { atMs: 0, trigger: "max_changes" }],
     ["not enough", {}, { ...OFF, maxChanges: 11 }, undefined],
-    ["so long after the first change", {}, { ...OFF, maxIntervalMs: 5000 }, { atMs: 55_000, trigger: "max_interval" }],
+    [
+      "so long after the first change",
+      {},
+      { ...OFF, maxIntervalMs: 5000 },
+      { atMs: 55_000, trigger: "max_interval" },
+    ],
     ["so long after the last", {}, { ...OFF, onIdleMs: 5000 }, { atMs: 75_000, trigger: "on_idle" }],
-    ["the earliest of all", {}, { snapshotIntervalMs: 50_000, maxIntervalMs: 9000, onIdleMs: 5000 }, { atMs: 59_000, trigger: "max_interval" }],
-    ["after a failure: not before the next try", { retryAtMs: 90_000 }, { ...OFF, maxChanges: 1 }, { atMs: 90_000, trigger: "max_changes" }],
+    [
+      "the earliest of all",
+      {},
+      { snapshotIntervalMs: 50_000, maxIntervalMs: 9000, onIdleMs: 5000 },
+      { atMs: 59_000, trigger: "max_interval" },
+    ],
+    [
+      "after a failure: not before the next try",
+      { retryAtMs: 90_000 },
+      { ...OFF, maxChanges: 1 },
+      { atMs: 90_000, trigger: "max_changes" },
+    ],
     ["the interval is long over", { lastSnapshotMs: -1e7 }, {}, { atMs: 0, trigger: "interval" }],
-    ["more changes than a double can count", { changes: 2n ** 60n }, { ...OFF, maxChanges: 2 ** 53 - 1 }, { atMs: 0, trigger: "max_changes" }],
+    [
+      "more changes than a double can count",
+      { changes: 2n ** 60n },
+      { ...OFF, maxChanges: 2 ** 53 - 1 },
+      { atMs: 0, trigger: "max_changes" },
+    ],
   ])("%s", (_, change, overrides, due) => {
     expect(snapshotAt({ ...facts, ...change }, sync(overrides))).toEqual(due);
   });

@@ -35,31 +35,28 @@ test("databases that would share a name are refused before anything is written",
   expect(tree(at.folder)).toEqual(before);
 });
 
-test("a database that fails does not disturb the others, and is taken up when it is well", async () => {
+test("databases that cannot be watched do not disturb the others, and are told at the end", async () => {
   const at = scene();
   const good = openApplication(at.path("good.db"));
   addNotes(good, 5);
   writeFileSync(at.path("bad.db"), "not a database".repeat(500));
   mkdirSync(at.path("folder.db"));
-  writeConfig(at, {
-    databases: ["good.db", "bad.db", "folder.db"].map((file) => ({
-      path: at.path(`[${file[0]}]${file.slice(1)}`),
-    })),
-  });
-  const watch = startWatch(at);
+  const databases = ["good.db", "bad.db", "folder.db", "gone.db"].map(at.path);
+  const watch = startWatch(at, { databases });
   let head = await watch.untilPublished("good");
   for (let commit = 0; commit < 5; commit++) {
     addNotes(good, 1);
     head = await watch.untilPublished("good", head);
   }
-  expect(headTxid(at, "bad")).toBe(0n);
-  rmSync(at.path("bad.db"));
-  const bad = openApplication(at.path("bad.db"));
-  addNotes(bad, 5);
-  await watch.untilPublished("bad");
-  await watch.drain();
+  for (const name of ["bad", "folder", "gone"]) {
+    await watch.untilEvent("sync_failed", { matching: ({ database }) => database === name });
+    expect(headTxid(at, name)).toBe(0n);
+  }
+  watch.child.kill("SIGTERM");
+  const exit = await watch.child.exited;
+  expect(exit.code, "not everything is stored").not.toBe(0);
+  for (const name of ["bad", "folder", "gone"]) expect(exit.stderr).toContain(name);
   expectRestored(await restored(at, "good"), contentOf(good));
-  expectRestored(await restored(at, "bad"), contentOf(bad));
 });
 
 test("a database that goes bad while it is watched does not disturb the others", async () => {

@@ -1,13 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { Capture } from "../../src/replication/capture.ts";
 import type { DatabaseLink } from "../../src/sqlite/link.ts";
 import { startOf } from "../../src/wal/position.ts";
 import { LogScanner } from "../../src/wal/scanner.ts";
 import { ManualClock } from "../helpers/manual-clock.ts";
+import { GrowingLog, PAGE_SIZE } from "../helpers/replication/frame-runs.ts";
 import { leaveDeadCommit } from "../helpers/sqlite/dead-commit.ts";
 import { logHeader, openLink, testCore } from "../helpers/sqlite/probe.ts";
 import { checkpoint, insert, openApp, tempDatabase, tempFolder } from "../helpers/sqlite/temp-database.ts";
@@ -62,7 +63,13 @@ describe("append", () => {
     expect(await capture.capture()).toEqual(captured(3));
     expect(capture.state).toMatchObject({ txid: 13n, commitPages: 2 });
     expect(capture.pending.runs).toMatchObject([
-      { txidBefore: 10n, commits: 3n, capturedAtMs: clock.now(), waitingSinceMs: 50, source: { kind: "log" } },
+      {
+        txidBefore: 10n,
+        commits: 3n,
+        capturedAtMs: clock.now(),
+        waitingSinceMs: 50,
+        source: { kind: "log" },
+      },
     ]);
     insert(app, 2000);
     expect(capture.captureNow()).toEqual(captured(1));
@@ -130,6 +137,17 @@ for i in range(5):
     insert(app);
     expect(await capture.capture()).toEqual(captured(1));
     expect(await capture.capture()).toEqual(captured(0));
+  });
+
+  test("nor is it behind commits that are still to be captured", async () => {
+    const { app, capture } = scene();
+    insert(app);
+    insert(app);
+    leaveDeadCommit(app.name, (twin) => twin.exec("UPDATE t SET body = 'phantom'"));
+    expect(await capture.capture()).toEqual(captured(2));
+    expect(await capture.capture()).toEqual(captured(0));
+    insert(app);
+    expect(await capture.capture()).toEqual(captured(1));
   });
 
   test("a transaction of many pieces lets others run", async () => {
@@ -306,6 +324,38 @@ describe("a gap", () => {
   });
 });
 
+test("SQLite allows one restart under a pin: a second one proves that something else is wrong", async () => {
+  const logs = [1, 2, 3].map((salt1) => new GrowingLog({ sequence: salt1, salt1 }));
+  let live = logs[0] as GrowingLog;
+  const capture = new Capture(
+    {
+      log: {
+        readWal: (into, offset) => live.read(into, offset),
+        index: () => live.index(),
+        samePath: () => true,
+      },
+      scanner: new LogScanner(testCore()),
+      clock: new ManualClock(),
+      pageSizeBytes: PAGE_SIZE,
+      segmentFolder: tempFolder(),
+    },
+    { txid: 0n, commitPages: 0, log: undefined },
+  );
+  capture.pinned();
+  const outcomes: unknown[] = [];
+  for (const [i, log] of logs.entries()) {
+    log.run(0n, [[1], [2]]);
+    live = log;
+    outcomes.push(await capture.capture());
+    capture.drain();
+    if (i === 0) capture.pinned(); // moved to the end of the first
+  }
+  expect(outcomes).toEqual([
+    ...[captured(2), captured(2)],
+    { kind: "gap", reason: "log-restarted-before-secured" },
+  ]);
+});
+
 test("no log at all, then the first commit", async () => {
   const app = tempDatabase();
   const path = app.name;
@@ -323,7 +373,10 @@ test("no log at all, then the first commit", async () => {
     },
     { txid: 1n, commitPages: 2, log: undefined },
   );
-  expect(capture.drain(), "who knows what happened before the pin").toEqual({ kind: "gap", reason: "log-vanished" });
+  expect(capture.drain(), "who knows what happened before the pin").toEqual({
+    kind: "gap",
+    reason: "log-vanished",
+  });
   capture.pinned();
   expect(capture.drain()).toEqual(captured(0));
   insert(openApp(path));

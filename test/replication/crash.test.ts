@@ -13,7 +13,7 @@ type Step = (stage: Stage, replica: Replica) => Promise<unknown>;
 const write: Step = async ({ app }) => insert(app, 20);
 const capture: Step = (_, replica) => replica.capture.capture();
 const publish: Step = (_, replica) => replica.publish();
-const handover: Step = async (_, replica) => replica.handover();
+const handover: Step = async (stage, replica) => stage.handover(replica);
 const restartLog: Step = async ({ app }) => checkpoint(app, "RESTART");
 const saveCursor: Step = (_, replica) => replica.saveCursor();
 const manifest: Step = (_, replica) => replica.writeManifest();
@@ -90,7 +90,11 @@ describe.each(WHILE_AWAY)("killed at any request, and %s while it was away", (_,
 test.each(WHILE_AWAY)("killed between any two steps, and %s while it was away", async (_, meanwhile) => {
   for (let steps = 0; steps <= LIFE.length; steps += 1) {
     const stage = new Stage();
-    await live(stage, new DyingStorage(stage.storage, Number.POSITIVE_INFINITY, "before"), LIFE.slice(0, steps));
+    await live(
+      stage,
+      new DyingStorage(stage.storage, Number.POSITIVE_INFINITY, "before"),
+      LIFE.slice(0, steps),
+    );
     stage.endLives();
     meanwhile(stage);
     await liveOn(stage);
@@ -106,12 +110,23 @@ test("killed again and again, at any request of the life that came back", async 
   await replica.saveCursor();
   insert(stage.app, 20);
   await replica.capture.capture();
-  replica.handover();
+  stage.handover(replica);
   stage.endLives();
   for (let at = 0; at < DEATHS; at += 1) {
     insert(stage.app, 2);
     const storage = new DyingStorage(stage.storage, at, at % 2 ? "after" : "before");
-    const steps = [write, capture, publish, handover, restartLog, write, capture, publish, saveCursor, manifest];
+    const steps = [
+      write,
+      capture,
+      publish,
+      handover,
+      restartLog,
+      write,
+      capture,
+      publish,
+      saveCursor,
+      manifest,
+    ];
     await Promise.race([live(stage, storage, steps), storage.death]);
     stage.endLives();
   }

@@ -68,7 +68,10 @@ describe("what a file holds", () => {
     const header = headerOf(stage, "00000002-00000005.ltx");
     expect(header).toMatchObject({
       ...{ minTxid: 2n, maxTxid: 5n, nodeId: 7n, timestampMs: stage.clock.now() },
-      ...{ preApply: stage.images.size > 0 ? header.preApply : 0n, commit: replica.capture.state.commitPages },
+      ...{
+        preApply: stage.images.size > 0 ? header.preApply : 0n,
+        commit: replica.capture.state.commitPages,
+      },
       ...{ walSalt1: replica.capture.state.log?.salt1, walSalt2: replica.capture.state.log?.salt2 },
     });
     expect(header.walOffset + header.walSize).toBe(BigInt(replica.capture.state.log?.offset ?? 0));
@@ -163,7 +166,7 @@ describe("what a file holds", () => {
     await stage.publishAll(replica);
     insert(stage.app, 40);
     await stage.capture(replica);
-    expect(replica.handover()).toMatchObject({ kind: "done" });
+    expect(stage.handover(replica)).toMatchObject({ kind: "done" });
     expect(checkpoint(stage.app, "RESTART")[0]).toBe(0);
     insert(stage.app, 3);
     stage.app.exec("UPDATE t SET body = 'second' WHERE id < 5");
@@ -229,35 +232,40 @@ describe("a page that the database grew by is in no frame (pitfall 6)", () => {
 
 describe("the k-th PUT fails (pitfall 26)", () => {
   const cases = [0, 1, 2, 3, 4].flatMap((k) => [[k, "before"] as const, [k, "after"] as const]);
-  test.each(cases)("the %d., %s its effect: nothing is lost, no file twice, the order kept", async (k, kind) => {
-    const stage = new Stage();
-    const replica = await stage.begin();
-    const publisher = stage.publisherOf(replica);
-    const { pending } = replica.capture;
-    failUpload(stage, k, kind);
-    const failures: unknown[] = [];
-    for (let i = 0; i < 5; i += 1) {
-      insert(stage.app, 20);
-      await stage.capture(replica);
-      const before = publisher.published;
-      try {
-        await publisher.publishPending(pending);
-      } catch (error) {
-        failures.push(error);
-        expect(publisher.published, "only after an acknowledgement").toBe(before);
+  test.each(cases)(
+    "the %d., %s its effect: nothing is lost, no file twice, the order kept",
+    async (k, kind) => {
+      const stage = new Stage();
+      const replica = await stage.begin();
+      const publisher = stage.publisherOf(replica);
+      const { pending } = replica.capture;
+      failUpload(stage, k, kind);
+      const failures: unknown[] = [];
+      for (let i = 0; i < 5; i += 1) {
+        insert(stage.app, 20);
+        await stage.capture(replica);
+        const before = publisher.published;
+        try {
+          await publisher.publishPending(pending);
+        } catch (error) {
+          failures.push(error);
+          expect(publisher.published, "only after an acknowledgement").toBe(before);
+        }
+        expect(publisher.table.checksum(), "the table is of what is published").toBe(
+          publisher.published.postApply,
+        );
       }
-      expect(publisher.table.checksum(), "the table is of what is published").toBe(publisher.published.postApply);
-    }
-    expect(failures).toMatchObject([{ code: "STORAGE_UNAVAILABLE" }]);
-    while (await publisher.publishPending(pending));
-    expect(publisher.published.txid).toBe(6n);
-    await stage.expectWholeEverywhere();
-    const ranges = stage.files().map((file) => file.match(/\d+/g)?.map(Number) ?? []);
-    const increments = ranges.filter(([min]) => min !== 1);
-    increments.forEach(([min = 0], i) => {
-      expect(min, "each begins where the one before ended").toBe((increments[i - 1]?.[1] ?? 1) + 1);
-    });
-  });
+      expect(failures).toMatchObject([{ code: "STORAGE_UNAVAILABLE" }]);
+      while (await publisher.publishPending(pending));
+      expect(publisher.published.txid).toBe(6n);
+      await stage.expectWholeEverywhere();
+      const ranges = stage.files().map((file) => file.match(/\d+/g)?.map(Number) ?? []);
+      const increments = ranges.filter(([min]) => min !== 1);
+      increments.forEach(([min = 0], i) => {
+        expect(min, "each begins where the one before ended").toBe((increments[i - 1]?.[1] ?? 1) + 1);
+      });
+    },
+  );
 
   test("until then the cursor on disk stays, and is stale afterwards", async () => {
     const stage = new Stage();
@@ -282,7 +290,8 @@ describe("a retry", () => {
     const bodies: Uint8Array[] = [];
     const { storage } = stage;
     let failing = true;
-    storage.fault = (call) => (call.operation === "upload" && failing ? { kind: "after", error: unavailable() } : undefined);
+    storage.fault = (call) =>
+      call.operation === "upload" && failing ? { kind: "after", error: unavailable() } : undefined;
     insert(stage.app, 30);
     await stage.capture(replica);
     await expect(replica.publish()).rejects.toThrow();
@@ -358,8 +367,34 @@ describe("something else lies under the key", () => {
         code: "STORAGE_CONFLICT",
         message: expect.stringContaining("app/00000002-00000002.ltx"),
       });
-    expectSame(Buffer.from(stage.storage.peek("app/00000002-00000002.ltx")), Buffer.from(foreign), "the file");
+    expectSame(
+      Buffer.from(stage.storage.peek("app/00000002-00000002.ltx")),
+      Buffer.from(foreign),
+      "the file",
+    );
     expect(replica.published?.txid).toBe(1n);
+  });
+
+  test("a file from the same state to another one: STORAGE_CONFLICT", async () => {
+    const stage = new Stage();
+    const replica = await stage.begin();
+    const runs: FrameRun[] = [];
+    for (const id of [1, 2]) {
+      await stage.commit(replica, `UPDATE t SET body = 'changed' WHERE id = ${id}`);
+      const [run] = replica.capture.pending.seal();
+      if (run) runs.push({ ...run, txidBefore: 1n });
+      replica.capture.pending.settle();
+    }
+    const [mine, theirs] = runs.map((run) => {
+      const pending = new PendingFrames();
+      pending.append(run);
+      return pending;
+    });
+    if (mine === undefined || theirs === undefined) throw new Error("two runs");
+    const [me, them] = [stage.publisherOf(replica), stage.publisherOf(replica)];
+    await them.publishPending(theirs);
+    await expect(me.publishPending(mine)).rejects.toMatchObject({ code: "STORAGE_CONFLICT" });
+    expect(me.published.txid).toBe(1n);
   });
 
   test("something that is no LTX file: an error, and it stays", async () => {
@@ -368,7 +403,9 @@ describe("something else lies under the key", () => {
     stage.storage.poke("app/00000002-00000002.ltx", Buffer.from("x".repeat(500)));
     insert(stage.app);
     await stage.capture(replica);
-    await expect(replica.publish()).rejects.toMatchObject({ code: expect.stringMatching(/STORAGE_CONFLICT|INTEGRITY_FORMAT/) });
+    await expect(replica.publish()).rejects.toMatchObject({
+      code: expect.stringMatching(/STORAGE_CONFLICT|INTEGRITY_FORMAT/),
+    });
     expect(stage.storage.peek("app/00000002-00000002.ltx")).toHaveLength(500);
     expect(replica.published?.txid).toBe(1n);
   });

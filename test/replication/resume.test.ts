@@ -99,7 +99,7 @@ describe("whatever the facts", () => {
   test("increments go on only upon a head that the page table is", () => {
     conclude(({ tableIsHead, remote }, { kind }) => {
       if (kind !== "continue" && kind !== "repair") return true;
-      return tableIsHead && remote !== undefined && remote.hasSnapshot;
+      return tableIsHead && remote?.hasSnapshot === true;
     });
   });
 

@@ -34,7 +34,10 @@ describe("round trip", () => {
     ["TXID 2^64 - 1", withPublished({ txid: 2n ** 64n - 1n })],
     ["checksum with bit 63 alone", withPublished({ postApply: 2n ** 63n })],
     ["checksum with all bits", withPublished({ postApply: 2n ** 64n - 1n })],
-    ["offset beyond 2^32", withPublished({ log: { ...CURSOR.published.log, offset: 2 ** 40 + 32 } as never })],
+    [
+      "offset beyond 2^32",
+      withPublished({ log: { ...CURSOR.published.log, offset: 2 ** 40 + 32 } as never }),
+    ],
     ["names with quotes and newlines", { ...CURSOR, name: 'a"b\n\\ä', storageUrl: "file:///a\nb" }],
   ])("%s", async (_, cursor) => {
     expect(parseCursor(formatCursor(cursor))).toEqual(cursor);
@@ -66,7 +69,10 @@ describe("what cannot be trusted is none", () => {
     ["nothing", ""],
     ["zeros", "\0".repeat(300)],
     ["an older shape", '{"txid":5}\n'],
-    ["another version, whole", whole(formatCursor(CURSOR).split("\n")[0]?.replace('"version":1', '"version":2') ?? "")],
+    [
+      "another version, whole",
+      whole(formatCursor(CURSOR).split("\n")[0]?.replace('"version":1', '"version":2') ?? ""),
+    ],
   ])("%s", (_, text) => {
     expect(parseCursor(text)).toBeUndefined();
   });
@@ -84,7 +90,9 @@ test("a write that fails leaves the cursor before it", async () => {
   const path = join(folder, "cursor.json");
   await writeCursor(path, CURSOR);
   symlinkSync("/dev/full", `${path}.tmp`);
-  await expect(writeCursor(path, withPublished({ txid: 8n }))).rejects.toMatchObject({ code: "LOCAL_DISK_FULL" });
+  await expect(writeCursor(path, withPublished({ txid: 8n }))).rejects.toMatchObject({
+    code: "LOCAL_DISK_FULL",
+  });
   expect(readCursor(path)).toEqual(CURSOR);
   expect(readdirSync(folder)).toEqual(["cursor.json"]);
 });

@@ -73,12 +73,16 @@ describe("the header", () => {
 
   test("a log's header that is none makes it none", () => {
     const { header } = aLog();
-    expect(decodeSegmentHeader(encodeSegmentHeader({ ...header, logHeader: new Uint8Array(32) }))).toBeUndefined();
+    expect(
+      decodeSegmentHeader(encodeSegmentHeader({ ...header, logHeader: new Uint8Array(32) })),
+    ).toBeUndefined();
   });
 
   test("of a file that is missing: LOCAL_IO; that is too short: none", () => {
     const folder = tempFolder();
-    expect(() => readSegmentHeader(join(folder, "no"))).toThrow(expect.objectContaining({ code: "LOCAL_IO" }));
+    expect(() => readSegmentHeader(join(folder, "no"))).toThrow(
+      expect.objectContaining({ code: "LOCAL_IO" }),
+    );
     writeFileSync(join(folder, "short"), "WALRUSTS");
     expect(readSegmentHeader(join(folder, "short"))).toBeUndefined();
   });
@@ -130,15 +134,18 @@ describe("a segment", () => {
     expect(turns).toBeGreaterThanOrEqual(2);
   });
 
-  test.each([1, FRAME - 1, FRAME, FRAME + 30, 2 * FRAME])("cut by %d bytes: whole transactions stay", (cut) => {
-    const { bytes, header, end } = aLog();
-    const segment = Segment.write(tempFolder(), header, end, readAtOf(bytes));
-    truncateSync(segment.path, segment.sizeBytes - cut);
-    const read = readSegmentHeader(segment.path);
-    const scan = new LogScanner(testCore());
-    const found = read && scan.scan((piece, at) => segment.readAt(piece, at), read.log, read.from);
-    expect(found?.commits).toBe(3);
-  });
+  test.each([1, FRAME - 1, FRAME, FRAME + 30, 2 * FRAME])(
+    "cut by %d bytes: whole transactions stay",
+    (cut) => {
+      const { bytes, header, end } = aLog();
+      const segment = Segment.write(tempFolder(), header, end, readAtOf(bytes));
+      truncateSync(segment.path, segment.sizeBytes - cut);
+      const read = readSegmentHeader(segment.path);
+      const scan = new LogScanner(testCore());
+      const found = read && scan.scan((piece, at) => segment.readAt(piece, at), read.log, read.from);
+      expect(found?.commits).toBe(3);
+    },
+  );
 
   test.each([
     ["0 bytes are left", 0],
@@ -164,7 +171,9 @@ describe("what cannot be written", () => {
     const { bytes, header, end } = aLog();
     const folder = tempFolder();
     symlinkSync("/dev/full", join(folder, `${"41".padStart(20, "0")}.frames.tmp`));
-    await expect(write(folder, header, end, readAtOf(bytes))).rejects.toMatchObject({ code: "LOCAL_DISK_FULL" });
+    await expect(write(folder, header, end, readAtOf(bytes))).rejects.toMatchObject({
+      code: "LOCAL_DISK_FULL",
+    });
     expect(readdirSync(folder)).toEqual([]);
   });
 
@@ -175,23 +184,29 @@ describe("what cannot be written", () => {
     expect(existsSync(folder)).toBe(false);
   });
 
-  test.each(writers)("%s, a log that ends too early: LOCAL_IO, and nothing stays behind", async (_, write) => {
-    const { bytes, header, end } = aLog();
-    const folder = tempFolder();
-    const short = readAtOf(bytes.subarray(0, end - 1));
-    await expect(write(folder, header, end, short)).rejects.toMatchObject({ code: "LOCAL_IO" });
-    expect(readdirSync(folder)).toEqual([]);
-  });
+  test.each(writers)(
+    "%s, a log that ends too early: LOCAL_IO, and nothing stays behind",
+    async (_, write) => {
+      const { bytes, header, end } = aLog();
+      const folder = tempFolder();
+      const short = readAtOf(bytes.subarray(0, end - 1));
+      await expect(write(folder, header, end, short)).rejects.toMatchObject({ code: "LOCAL_IO" });
+      expect(readdirSync(folder)).toEqual([]);
+    },
+  );
 
-  test.each(writers)("%s, a log that cannot be read: its error, and nothing stays behind", async (_, write) => {
-    const { header, end } = aLog();
-    const folder = tempFolder();
-    const broken = () => {
-      throw new Error("EIO");
-    };
-    await expect(write(folder, header, end, broken)).rejects.toMatchObject({ code: "LOCAL_IO" });
-    expect(readdirSync(folder)).toEqual([]);
-  });
+  test.each(writers)(
+    "%s, a log that cannot be read: its error, and nothing stays behind",
+    async (_, write) => {
+      const { header, end } = aLog();
+      const folder = tempFolder();
+      const broken = () => {
+        throw new Error("EIO");
+      };
+      await expect(write(folder, header, end, broken)).rejects.toMatchObject({ code: "LOCAL_IO" });
+      expect(readdirSync(folder)).toEqual([]);
+    },
+  );
 });
 
 describe("the folder", () => {

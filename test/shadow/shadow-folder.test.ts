@@ -5,7 +5,9 @@ import { createShadowFolder, shadowFolder } from "../../src/shadow/shadow-folder
 import { tempFolder } from "../helpers/sqlite/temp-database.ts";
 
 test("lies beside the database, under its whole name (pitfall 7)", () => {
-  const paths = ["app", "app.db", "app.sqlite", "app.db.bak"].map((name) => shadowFolder(`/data/${name}`).path);
+  const paths = ["app", "app.db", "app.sqlite", "app.db.bak"].map(
+    (name) => shadowFolder(`/data/${name}`).path,
+  );
   expect(paths).toEqual([
     "/data/.app-walrust",
     "/data/.app.db-walrust",

@@ -2,6 +2,7 @@ import type { DatabaseSettings, Settings } from "../../config/settings.ts";
 import type { SnapshotTaken } from "../../daemon/snapshot-now.ts";
 import { WalrustError } from "../../errors.ts";
 import { humanDuration, humanSize } from "../../observability/human.ts";
+import type { Log } from "../../observability/log.ts";
 import { Option, WalrustCommand } from "../command.ts";
 import { openLog, printJson, printLine } from "../output.ts";
 
@@ -27,13 +28,15 @@ export class SnapshotCommand extends WalrustCommand {
         hint: "Name one database.",
       });
     }
-    const walrust = await this.openWith(settings);
+    const { logReporter } = await import("../../observability/reporter.ts");
+    const log = await this.#openLog(settings);
+    const walrust = await this.openWith(settings, log);
     try {
       const { clock, signal } = this.context;
       const startedMs = clock.monotonicMs();
       const taken = await walrust.snapshot(settings, database, {
         stop: signal,
-        events: await this.#events(settings),
+        events: logReporter(log),
       });
       this.#print(database, taken, clock.monotonicMs() - startedMs);
       return 0;
@@ -43,9 +46,8 @@ export class SnapshotCommand extends WalrustCommand {
   }
 
   /** What goes well is told by the result alone, unless somebody wants to see more. */
-  async #events({ log }: Settings) {
-    const { logReporter } = await import("../../observability/reporter.ts");
-    return logReporter(await openLog(this.context, log.level === "info" ? { ...log, level: "warn" } : log));
+  #openLog({ log }: Settings): Promise<Log> {
+    return openLog(this.context, log.level === "info" ? { ...log, level: "warn" } : log);
   }
 
   /** The document's keys are stable: users parse it. Sizes are bytes, TXIDs integers. */

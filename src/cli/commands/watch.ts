@@ -100,12 +100,11 @@ export class WatchCommand extends WalrustCommand {
   async #watch(settings: Settings, stop: AbortSignal): Promise<number> {
     const { jsonReporter, logReporter } = await import("../../observability/reporter.ts");
     const { clock, stdout } = this.context;
-    const report = this.json
-      ? jsonReporter(clock, (line) => stdout.write(line))
-      : logReporter(await openLog(this.context, settings.log));
-    const walrust = await this.openWith(settings);
+    const log = await openLog(this.context, settings.log);
+    const events = this.json ? jsonReporter(clock, (line) => stdout.write(line)) : logReporter(log);
+    const walrust = await this.openWith(settings, log);
     try {
-      refuseIncomplete(await walrust.watch(settings, { stop, events: report }));
+      refuseIncomplete(await walrust.watch(settings, { stop, events }));
       return 0;
     } finally {
       await walrust.close();

@@ -16,12 +16,16 @@ export interface WatchedOptions {
   readonly storage?: Storage;
 }
 
-/** Made before and kept for all: that WebAssembly is being instantiated, `settled` could not see. */
-for (const sha of await Promise.all([Sha256.begin(), Sha256.begin(), Sha256.begin()])) sha.release();
+/** Makes the hasher that all share: that WebAssembly is being instantiated, `settled` could not see. */
+await Sha256.begin();
 
 export const DAEMON: DaemonSettings = { uploaderConcurrency: 16, shadowMaxSizeBytes: 1 << 30, once: false };
 
-export function databaseSettings(path: string, name: string, sync: Partial<SyncSettings> = {}): DatabaseSettings {
+export function databaseSettings(
+  path: string,
+  name: string,
+  sync: Partial<SyncSettings> = {},
+): DatabaseSettings {
   return { path, name, sync: { ...DEFAULT_SYNC, ...sync }, retention: DEFAULT_RETENTION };
 }
 

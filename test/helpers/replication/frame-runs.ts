@@ -1,6 +1,7 @@
 import type { FrameRun } from "../../../src/replication/pending-frames.ts";
+import type { WalIndex } from "../../../src/sqlite/wal-index.ts";
 import { decodeWalHeader } from "../../../src/wal/header.ts";
-import { startOf } from "../../../src/wal/position.ts";
+import { framesBefore, startOf } from "../../../src/wal/position.ts";
 import type { ReadAt } from "../../../src/wal/read-at.ts";
 import { LogScanner } from "../../../src/wal/scanner.ts";
 import { testCore } from "../sqlite/probe.ts";
@@ -21,6 +22,19 @@ export class GrowingLog {
   constructor(options: { readonly sequence?: number; readonly salt1?: number } = {}) {
     this.#builder = new LogBuilder({ pageSizeBytes: PAGE_SIZE, ...options });
     this.bytes = this.#builder.build();
+  }
+
+  /** What SQLite would count as committed. */
+  index(): WalIndex {
+    const header = decodeWalHeader(this.bytes);
+    if (header === undefined) throw new Error("no log");
+    const { position } = new LogScanner(core).scan(this.read, header, startOf(header));
+    const { salt1, salt2, checksum1, checksum2 } = position;
+    const frames = framesBefore(position, PAGE_SIZE);
+    return {
+      ...{ changeCounter: frames, frames, backfilledFrames: 0 },
+      ...{ commitPages: 9, salt1, salt2, checksum1, checksum2 },
+    };
   }
 
   /** Adds one transaction for each list of pages, and gives the run that holds all of them. */

@@ -6,11 +6,12 @@ import type { Txid } from "../../../src/ltx/format.ts";
 import { ManifestWriter } from "../../../src/replication/manifest-writer.ts";
 import { type OpenReplicaOptions, openReplica } from "../../../src/replication/open-replica.ts";
 import { type PublishedFile, Publisher } from "../../../src/replication/publisher.ts";
-import type { DutyOutcome, Replica } from "../../../src/replication/replica.ts";
+import type { DutyOutcome, HandoverOutcome, Replica } from "../../../src/replication/replica.ts";
 import { restore } from "../../../src/restore/restore.ts";
 import { verify } from "../../../src/restore/verify.ts";
 import { PageTable } from "../../../src/shadow/page-table.ts";
 import { createShadowFolder, type ShadowFolder, shadowFolder } from "../../../src/shadow/shadow-folder.ts";
+import { optimisticHandover } from "../../../src/sqlite/handover.ts";
 import { databaseKeys } from "../../../src/storage/keys.ts";
 import { CorePool } from "../../../src/wasm/core-pool.ts";
 import { ManualClock } from "../manual-clock.ts";
@@ -111,6 +112,11 @@ export class Stage {
     });
     const options = { storage, keys, clock, folder, cores: this.#cores, nodeId: 7n, manifest };
     return new Publisher({ ...options, limit: (_sizeBytes, work) => work() }, table, published);
+  }
+
+  /** Without a lock: nobody else writes in these tests. */
+  handover(replica: Replica): HandoverOutcome {
+    return replica.handover(optimisticHandover);
   }
 
   /** One commit, captured. */

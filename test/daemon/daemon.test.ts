@@ -1,0 +1,255 @@
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import Database from "better-sqlite3";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import type { DatabaseSettings, Settings } from "../../src/config/settings.ts";
+import { runDaemon } from "../../src/daemon/daemon.ts";
+import type { TaskResult } from "../../src/daemon/database-task.ts";
+import { WalrustError } from "../../src/errors.ts";
+import type { WalrustEvent } from "../../src/events.ts";
+import { silentLog } from "../../src/observability/silent-log.ts";
+import { restore } from "../../src/restore/restore.ts";
+import { CorePool } from "../../src/wasm/core-pool.ts";
+import { DAEMON, databaseSettings } from "../helpers/daemon/watched.ts";
+import { ManualClock, settled } from "../helpers/manual-clock.ts";
+import { MemoryStorage } from "../helpers/memory-storage.ts";
+import { insert, openApp, tempFolder } from "../helpers/sqlite/temp-database.ts";
+
+/** A folder of databases, and a daemon that watches what it is told to. */
+class Scene {
+  readonly folder = tempFolder();
+  readonly clock = new ManualClock();
+  readonly storage = new MemoryStorage();
+  readonly events: WalrustEvent[] = [];
+  readonly errors: string[] = [];
+  readonly #stop = new AbortController();
+  readonly #abort = new AbortController();
+  #result: Promise<readonly TaskResult[]> | undefined;
+  #ended = false;
+
+  database(name: string, rows = 3): Database.Database {
+    const app = openApp(join(this.folder, name));
+    app.pragma("journal_mode=WAL");
+    app.exec("CREATE TABLE t(id INTEGER PRIMARY KEY, body TEXT)");
+    insert(app, rows);
+    return app;
+  }
+
+  settingsOf(name: string): DatabaseSettings {
+    return databaseSettings(join(this.folder, name), name.replace(/\.db$/, ""));
+  }
+
+  /** @param matching true: whatever `*.db` is in the folder too */
+  start(
+    names: readonly string[],
+    options: { readonly matching?: boolean; readonly once?: boolean } = {},
+  ): void {
+    const { matching = false, once = false } = options;
+    const { clock, storage } = this;
+    const settings = {
+      databases: names.map((name) => this.settingsOf(name)),
+      globs: matching ? [{ pattern: join(this.folder, "*.db"), exclude: [] }] : [],
+      daemon: { ...DAEMON, once },
+    } as unknown as Settings;
+    this.#result = runDaemon({
+      ...{ settings, storage, clock, stop: this.#stop.signal, abort: this.#abort.signal },
+      events: (event) => this.events.push(event),
+      log: { ...silentLog, error: (_, message) => this.errors.push(message) },
+      matches: async () =>
+        readdirSync(this.folder)
+          .filter((name) => name.endsWith(".db") && !names.includes(name))
+          .map((name) => this.settingsOf(name)),
+    });
+    const end = () => {
+      this.#ended = true;
+    };
+    this.#result.then(end, end);
+    onTestFinished(async () => {
+      this.#abort.abort();
+      await this.stop().catch(() => {});
+    });
+  }
+
+  /** The watcher and sockets answer when they do; the clock goes on meanwhile. */
+  async until(condition: () => boolean): Promise<void> {
+    await vi.waitUntil(
+      async () => {
+        await this.clock.advance(500);
+        return condition();
+      },
+      { timeout: 10_000, interval: 5 },
+    );
+  }
+
+  async stop(): Promise<readonly TaskResult[]> {
+    this.#stop.abort();
+    await this.until(() => this.#ended);
+    return this.result;
+  }
+
+  get result(): Promise<readonly TaskResult[]> {
+    if (this.#result === undefined) throw new Error("not started");
+    return this.#result;
+  }
+
+  has(name: string, txid: bigint): boolean {
+    return this.events.some(
+      (event) =>
+        event.database === name &&
+        ((event.type === "published" && event.maxTxid >= txid) ||
+          (event.type === "snapshot" && event.txid >= txid)),
+    );
+  }
+
+  async rowsOf(name: string): Promise<number> {
+    const path = join(tempFolder(), basename(`${name}.db`));
+    await restore({ storage: this.storage, cores: new CorePool() }, name, path);
+    const db = new Database(path);
+    try {
+      return db.prepare<[], number>("SELECT count(*) FROM t").pluck().get() ?? -1;
+    } finally {
+      db.close();
+    }
+  }
+}
+
+describe("several databases", () => {
+  test("each has its own copy, and all are complete at the stop", async () => {
+    const scene = new Scene();
+    const apps = ["a.db", "b.db", "c.db"].map((name) => scene.database(name));
+    scene.start(["a.db", "b.db", "c.db"]);
+    await scene.until(() => ["a", "b", "c"].every((name) => scene.has(name, 1n)));
+    for (const [i, app] of apps.entries()) insert(app, 10 * (i + 1));
+    const results = await scene.stop();
+    expect(results.toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual(
+      ["a", "b", "c"].map((name) => ({ name, isComplete: true, error: undefined })),
+    );
+    expect(await Promise.all(["a", "b", "c"].map((name) => scene.rowsOf(name)))).toEqual([13, 23, 33]);
+  });
+
+  test("one that fails does not disturb the other, and is taken up when it is well (pitfall 47)", async () => {
+    const scene = new Scene();
+    const good = scene.database("good.db");
+    writeFileSync(join(scene.folder, "bad.db"), "no database at all");
+    scene.start(["good.db", "bad.db"]);
+    await scene.until(() => scene.has("good", 1n));
+    insert(good);
+    await scene.until(() => scene.has("good", 2n));
+    expect(
+      scene.events.filter(({ database, type }) => database === "bad" && type === "sync_failed"),
+    ).not.toEqual([]);
+    rmSync(join(scene.folder, "bad.db"));
+    scene.database("bad.db", 8);
+    await scene.until(() => scene.has("bad", 1n));
+    expect((await scene.stop()).every(({ isComplete }) => isComplete)).toBe(true);
+    expect(await scene.rowsOf("bad")).toBe(8);
+  });
+
+  test("all of them fail: it ends with the first one's error", async () => {
+    const scene = new Scene();
+    scene.start(["no.db", "neither.db"]);
+    await scene.until(() => scene.events.length >= 2);
+    await expect(scene.result).rejects.toMatchObject({ code: "DATABASE_NOT_FOUND" });
+    expect(existsSync(join(scene.folder, ".no.db-walrust")), "nothing is made for it").toBe(false);
+  });
+
+  test("storage cannot be used at the start: it ends with that, before anything is opened", async () => {
+    const scene = new Scene();
+    scene.database("a.db");
+    scene.storage.fault = () => ({ kind: "before", error: new WalrustError("STORAGE_AUTH", "no") });
+    scene.start(["a.db"]);
+    await expect(scene.result).rejects.toMatchObject({ code: "STORAGE_AUTH" });
+    expect(scene.events).toEqual([]);
+  });
+
+  test("once: everything synced, then it ends by itself", async () => {
+    const scene = new Scene();
+    scene.database("a.db", 4);
+    scene.database("b.db", 5);
+    scene.start(["a.db"], { once: true, matching: true });
+    await settled();
+    expect((await scene.result).map(({ name, isComplete }) => `${name} ${isComplete}`).sort()).toEqual([
+      ...["a true", "b true"],
+    ]);
+    expect(await scene.rowsOf("b")).toBe(5);
+    expect(scene.clock.sleepers).toBe(0);
+  });
+});
+
+describe("patterns", () => {
+  test("files that appear are picked up, also where there was none at the start", async () => {
+    const scene = new Scene();
+    scene.start([], { matching: true });
+    await scene.clock.advance(20_000);
+    scene.database("late.db", 6);
+    await scene.until(() => scene.has("late", 1n));
+    scene.database("later.db", 7);
+    await scene.until(() => scene.has("later", 1n));
+    await scene.stop();
+    expect(await scene.rowsOf("later")).toBe(7);
+  });
+
+  test("files that vanish are dropped, and come back as what they are then", async () => {
+    const scene = new Scene();
+    const app = scene.database("tenant.db", 6);
+    scene.database("other.db");
+    scene.start([], { matching: true });
+    await scene.until(() => scene.has("tenant", 1n) && scene.has("other", 1n));
+    app.close();
+    const path = join(scene.folder, "tenant.db");
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true });
+    await scene.clock.advance(30_000);
+    const failures = () => scene.events.filter(({ type }) => type === "sync_failed").length;
+    const before = failures();
+    await scene.clock.advance(60_000);
+    expect(failures(), "it is not tried for ever").toBe(before);
+    scene.database("tenant.db", 9);
+    await scene.until(() => scene.has("tenant", 2n));
+    await scene.stop();
+    expect(await scene.rowsOf("tenant")).toBe(9);
+  });
+
+  test("one that vanished does not count at the stop", async () => {
+    const scene = new Scene();
+    const app = scene.database("tenant.db", 6);
+    scene.database("other.db");
+    scene.start([], { matching: true });
+    await scene.until(() => scene.has("tenant", 1n) && scene.has("other", 1n));
+    await scene.clock.advance(5000);
+    app.close();
+    const path = join(scene.folder, "tenant.db");
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true });
+    await scene.clock.advance(30_000);
+    expect(await scene.stop()).toMatchObject([{ name: "other", isComplete: true }]);
+    expect(await scene.rowsOf("tenant")).toBe(6);
+  });
+
+  test("two with one name: the second is refused, and said; the first goes on", async () => {
+    const scene = new Scene();
+    scene.database("same.db", 4);
+    scene.start(["same.db"], { matching: true });
+    await scene.until(() => scene.has("same", 1n));
+    const other = scene.database("x.db", 9);
+    other.close();
+    vi.spyOn(scene, "settingsOf").mockImplementation((name) =>
+      databaseSettings(join(scene.folder, name), "same"),
+    );
+    await scene.until(() => scene.errors.length > 0);
+    expect(scene.errors[0]).toContain("would share the key prefix same");
+    await scene.stop();
+    expect(await scene.rowsOf("same")).toBe(4);
+  });
+
+  test("renamed within the pattern: dropped under the old name, begun under the new one", async () => {
+    const scene = new Scene();
+    const app = scene.database("old.db", 6);
+    scene.start([], { matching: true });
+    await scene.until(() => scene.has("old", 1n));
+    app.close();
+    for (const suffix of ["-wal", "-shm"]) rmSync(join(scene.folder, `old.db${suffix}`), { force: true });
+    renameSync(join(scene.folder, "old.db"), join(scene.folder, "new.db"));
+    await scene.until(() => scene.has("new", 1n));
+    await scene.stop();
+    expect(await scene.rowsOf("new")).toBe(6);
+  });
+});

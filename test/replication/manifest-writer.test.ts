@@ -1,0 +1,202 @@
+import { describe, expect, test } from "vitest";
+import { WalrustError } from "../../src/errors.ts";
+import { ManifestWriter } from "../../src/replication/manifest-writer.ts";
+import { databaseKeys } from "../../src/storage/keys.ts";
+import {
+  formatManifest,
+  type Manifest,
+  type ManifestFile,
+  parseManifest,
+} from "../../src/storage/manifest.ts";
+import { CorePool } from "../../src/wasm/core-pool.ts";
+import { ManualClock } from "../helpers/manual-clock.ts";
+import { MemoryStorage } from "../helpers/memory-storage.ts";
+import { History } from "../helpers/restore/history.ts";
+import { ImageMaker } from "../helpers/restore/images.ts";
+
+const keys = databaseKeys("app");
+const FLAG = 1n << 63n;
+
+function scene(unnamed: readonly string[] = [], storage = new MemoryStorage()) {
+  const clock = new ManualClock();
+  clock.pass(1_000_000);
+  const writer = new ManifestWriter({
+    ...{
+      storage,
+      keys,
+      clock,
+      cores: new CorePool(),
+      name: "app",
+      pageSizeBytes: 512,
+      intervalMs: 60_000,
+      unnamed,
+    },
+  });
+  const stored = (): Manifest => parseManifest(storage.peek(keys.manifest()), "app/manifest.json");
+  return { storage, clock, writer, stored };
+}
+
+function file(minTxid: bigint, maxTxid: bigint, sizeBytes = 1000): ManifestFile {
+  return {
+    ...{ minTxid, maxTxid, sizeBytes, createdAtMs: 5000, timestampMs: 4000, bodyChecksum: FLAG | maxTxid },
+    ...{
+      sha256: "ab".repeat(32),
+      preApply: minTxid === 1n ? 0n : FLAG | minTxid,
+      postApply: FLAG | (maxTxid + 1n),
+    },
+  };
+}
+
+const headAt = (txid: bigint) => ({ txid, postApply: FLAG | (txid + 1n) });
+const names = (manifest: Manifest) => manifest.files.map(({ minTxid, maxTxid }) => `${minTxid}-${maxTxid}`);
+
+describe("when it is due", () => {
+  test("nothing to tell: never; the first time 2 s after the last file, then by the interval", async () => {
+    const { clock, writer } = scene();
+    expect(writer.dueAtMs).toBeUndefined();
+    expect(writer.isDirty).toBe(false);
+    writer.add(file(1n, 1n));
+    expect(writer.dueAtMs).toBe(clock.monotonicMs() + 2000);
+    clock.pass(1500);
+    writer.add(file(2n, 2n));
+    expect(writer.dueAtMs, "the burst goes on").toBe(clock.monotonicMs() + 2000);
+    clock.pass(2000);
+    await writer.write(headAt(2n));
+    expect(writer.dueAtMs).toBeUndefined();
+    const writtenMs = clock.monotonicMs();
+    writer.add(file(3n, 3n));
+    expect(writer.dueAtMs).toBe(writtenMs + 60_000);
+  });
+});
+
+describe("what it writes", () => {
+  test("adds to what is there, and says the head", async () => {
+    const { writer, stored, clock } = scene();
+    writer.add(file(1n, 1n));
+    writer.add(file(2n, 4n));
+    await writer.write(headAt(4n));
+    writer.add(file(5n, 2n ** 53n + 1n));
+    await writer.write(headAt(2n ** 53n + 1n));
+    expect(names(stored())).toEqual(["1-1", "2-4", "5-9007199254740993"]);
+    expect(stored()).toMatchObject({
+      ...{ name: "app", pageSizeBytes: 512, currentTxid: 2n ** 53n + 1n, updatedAtMs: clock.now() },
+      lastChecksum: headAt(2n ** 53n + 1n).postApply,
+    });
+    expect(stored().files[1]).toEqual(file(2n, 4n));
+  });
+
+  test("a file that is stored again replaces what was said of it", async () => {
+    const { writer, stored } = scene();
+    writer.add(file(1n, 1n, 500));
+    writer.add(file(1n, 1n, 600));
+    await writer.write(headAt(1n));
+    expect(stored().files).toEqual([file(1n, 1n, 600)]);
+    writer.add(file(1n, 1n, 700));
+    await writer.write(headAt(1n));
+    expect(stored().files).toEqual([file(1n, 1n, 700)]);
+  });
+
+  test("a damaged manifest begins anew", async () => {
+    const { writer, stored, storage } = scene();
+    storage.poke(keys.manifest(), Buffer.from("{"));
+    writer.add(file(1n, 1n));
+    await writer.write(headAt(1n));
+    expect(names(stored())).toEqual(["1-1"]);
+  });
+
+  test("what others added meanwhile stays", async () => {
+    const { writer, stored, storage } = scene();
+    const other: Manifest = {
+      ...{ name: "app", pageSizeBytes: 512, currentTxid: 1n, lastChecksum: FLAG | 2n, updatedAtMs: 0 },
+      files: [file(1n, 1n)],
+    };
+    storage.poke(keys.manifest(), formatManifest(other));
+    writer.add(file(2n, 2n));
+    await writer.write(headAt(2n));
+    expect(names(stored())).toEqual(["1-1", "2-2"]);
+  });
+});
+
+describe("storage fails", () => {
+  test.each(["get", "put"] as const)(
+    "at the %s: nothing is forgotten, nothing is overwritten",
+    async (operation) => {
+      const { writer, stored, storage } = scene();
+      writer.add(file(1n, 1n));
+      await writer.write(headAt(1n));
+      writer.add(file(2n, 2n));
+      storage.fault = (call) =>
+        call.operation === operation
+          ? { kind: "before", error: new WalrustError("STORAGE_UNAVAILABLE", "away") }
+          : undefined;
+      await expect(writer.write(headAt(2n))).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+      expect(names(stored())).toEqual(["1-1"]);
+      expect(writer.isDirty).toBe(true);
+      storage.fault = () => undefined;
+      await writer.write(headAt(2n));
+      expect(names(stored())).toEqual(["1-1", "2-2"]);
+      expect(writer.isDirty).toBe(false);
+    },
+  );
+
+  test("what is added while it is written is told next time", async () => {
+    const { writer, stored } = scene();
+    writer.add(file(1n, 1n));
+    const writing = writer.write(headAt(1n));
+    writer.add(file(2n, 2n));
+    await writing;
+    expect(writer.isDirty).toBe(true);
+    await writer.write(headAt(2n));
+    expect(names(stored())).toEqual(["1-1", "2-2"]);
+  });
+});
+
+describe("files that a crash left unnamed", () => {
+  async function withHistory() {
+    const storage = new MemoryStorage();
+    const history = new History(storage);
+    const images = new ImageMaker(512);
+    let image = images.next(8);
+    await history.snapshot(image);
+    for (let i = 0; i < 2; i += 1) {
+      image = images.next(8, image);
+      await history.publish(image);
+    }
+    const unnamed = storage.keys();
+    return { ...scene(unnamed, storage), history, head: headOf(history) };
+  }
+  const headOf = (history: History) => ({
+    txid: history.head,
+    postApply: history.files.at(-1)?.postApply ?? 0n,
+  });
+
+  test("are read and named, as whoever wrote them would have", async () => {
+    const { writer, stored, history, head, clock } = await withHistory();
+    expect(writer.dueAtMs).toBeLessThanOrEqual(clock.monotonicMs());
+    await writer.write(head);
+    const expected = history.files.map((each) => ({ ...each, createdAtMs: clock.now() }));
+    expect(stored().files).toEqual(expected);
+    expect(writer.isDirty).toBe(false);
+  });
+
+  test("a damaged one and one that is gone are not named, and hinder nothing", async () => {
+    const { writer, stored, storage, head } = await withHistory();
+    storage.remove("app/00000002-00000002.ltx");
+    const body = storage.peek("app/00000003-00000003.ltx");
+    body[200] = (body[200] ?? 0) ^ 1;
+    storage.poke("app/00000003-00000003.ltx", body);
+    await writer.write(head);
+    expect(names(stored())).toEqual(["1-1"]);
+  });
+
+  test("an answer that does not come: nothing is written, and they are not forgotten", async () => {
+    const { writer, stored, storage, head } = await withHistory();
+    storage.fault = ({ operation }) =>
+      operation === "read" ? { kind: "before", error: new WalrustError("STORAGE_NETWORK", "no") } : undefined;
+    await expect(writer.write(head)).rejects.toMatchObject({ code: "STORAGE_NETWORK" });
+    expect(storage.keys()).not.toContain(keys.manifest());
+    storage.fault = () => undefined;
+    await writer.write(head);
+    expect(names(stored())).toEqual(["1-1", "2-2", "3-3"]);
+  });
+});
