@@ -26,7 +26,7 @@ function pack() {
   );
   const foreign = files
     .map((file) => file.path)
-    .filter((file) => !/^(dist\/|README|LICENSE|CHANGELOG|package\.json)/.test(file));
+    .filter((file) => !/^(dist\/|docs\/|README|LICENSE|CHANGELOG|package\.json)/.test(file));
   assert(foreign.length === 0, `the package has files that nobody needs: ${foreign.join(", ")}`);
   const tarball = path.join(folder, filename);
   const { size } = statSync(tarball);

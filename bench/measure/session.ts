@@ -120,7 +120,8 @@ export async function prove(bench: Bench, tool: Tool, job: Job, rows: number): P
       await bench.writer.check(out, rows);
     }
   };
-  await Promise.all(Array.from({ length: PROOFS_AT_ONCE }, proveNext));
+  const proofs = await Promise.allSettled(Array.from({ length: PROOFS_AT_ONCE }, proveNext));
+  for (const proof of proofs) if (proof.status === "rejected") throw proof.reason;
 }
 
 function publicationsFolder(tool: Tool, job: Job, database: BenchDatabase): string {

@@ -1,6 +1,6 @@
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { spawnChild } from "../../test/helpers/e2e/child.ts";
+import { writeConfiguration } from "./configuration.ts";
 import { type BenchStorage, type Job, KNOBS, type Tool } from "./tool.ts";
 
 /** Litestream 0.5, one configuration file for all databases. `program`: its path, or its name on PATH. */
@@ -38,9 +38,7 @@ function configuration(job: Job): string {
     "dbs:",
     ...databases,
   ];
-  const path = join(job.scratch, "litestream.yml");
-  writeFileSync(path, `${lines.join("\n")}\n`);
-  return path;
+  return writeConfiguration(job.scratch, "litestream.yml", lines);
 }
 
 function replica(storage: BenchStorage, name: string): readonly (readonly [string, string | boolean])[] {

@@ -1,7 +1,7 @@
-import { accessSync, constants, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { type Child, spawnChild } from "../../test/helpers/e2e/child.ts";
+import { writeConfiguration } from "./configuration.ts";
 import { type BenchStorage, type Job, KNOBS, type Tool } from "./tool.ts";
 
 /** walrust, one configuration file for all databases. `program`: its cli.js, started as a user's shell starts it. */
@@ -56,9 +56,7 @@ function configuration(job: Job): string {
       `prefix = ${JSON.stringify(database.name)}`,
     ]),
   ];
-  const path = join(job.scratch, "walrust.toml");
-  writeFileSync(path, `${lines.join("\n")}\n`);
-  return path;
+  return writeConfiguration(job.scratch, "walrust.toml", lines);
 }
 
 function address(storage: BenchStorage): readonly (readonly [string, string])[] {

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { WalrustError } from "../errors.ts";
 
 /** Uploads go on within two seconds of storage answering again, however long it was away. */
-const LONGEST_MS = 2000;
+const LONGEST_MS = 1000;
 const FIRST_MS = 250;
 /** What only a person can mend is not asked for every two seconds. */
 const HOPELESS_MS = 15_000;

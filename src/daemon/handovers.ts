@@ -31,6 +31,11 @@ const LARGE_BYTES = 1 << 20;
 /** A publication under way leaves less to copy: it is waited for until the log is so many times its least length. */
 const PATIENCE = 64;
 
+/** A log of so many frames grows: before the application's autocheckpoint (at 1,000 by default) the pin leaves mark 0. */
+const MARK_ZERO_FRAMES = 200;
+/** How soon that is, behind a writer that does not pause. */
+const MARK_ZERO_MS = 5;
+
 /** What the optimistic handover answers where a writer is at work; the pin is at the end of the log then. */
 const BEATEN: ReadonlySet<BusyReason> = new Set(["written", "long", "checkpointer"]);
 
@@ -54,6 +59,8 @@ export class Handovers {
   #retryAtMs = 0;
   #retryDelayMs = FIRST_RETRY_MS;
   #exceeded = false;
+  /** The last handover was one against a writer that does not pause. */
+  #isBusy = false;
 
   constructor(replica: Replica, sync: SyncSettings, clock: Clock) {
     this.#replica = replica;
@@ -66,13 +73,16 @@ export class Handovers {
     return this.#replica.capture.frames - this.#framesBefore;
   }
 
-  /** The next time at which one is due, if any. */
+  /** The next time at which there is something to do, if any. */
   dueAtMs(lastCommitMs: number): number | undefined {
-    return this.#due(lastCommitMs)?.atMs;
+    const dueAtMs = this.#due(lastCommitMs)?.atMs;
+    if (!this.#isBusy || !this.#replica.link.atMarkZero) return dueAtMs;
+    return Math.min(dueAtMs ?? Number.POSITIVE_INFINITY, this.#lastMs + MARK_ZERO_MS);
   }
 
   /** Does one if it is due; what came of it is worth telling, or it is not. */
   async doIfDue(lastCommitMs: number, isPublishing: boolean): Promise<HandoverNews | undefined> {
+    if (this.frames >= MARK_ZERO_FRAMES) this.#replica.leaveMarkZero();
     const due = this.#due(lastCommitMs);
     const nowMs = this.#clock.monotonicMs();
     if (due === undefined || due.atMs > nowMs) return undefined;
@@ -151,7 +161,8 @@ export class Handovers {
       return undefined;
     }
     // the next one may be far: its second connection comes again when it is needed
-    this.#replica.link.releaseSpare();
+    if (result.how === "optimistic") this.#replica.link.releaseSpare();
+    this.#isBusy = result.how !== "optimistic";
     this.#framesBefore = this.#replica.capture.frames;
     this.#lastMs = nowMs;
     this.#retryDelayMs = FIRST_RETRY_MS;

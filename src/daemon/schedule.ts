@@ -13,8 +13,9 @@ const ACTIVE_POLL_MS = 40;
 const PENDING_POLL_MS = 100;
 /** A quiet database's log is handed over after so long: its pin then rests at mark 0, where no checkpoint of the application waits for it. */
 const QUIET_MS = 3000;
-/** The least distance between two handovers: each costs the writer a checkpoint. */
+/** The least distance between two handovers, as each costs the writer a checkpoint; a log of so many times its least length does not wait for it. */
 const HANDOVER_DISTANCE_MS = 1000;
+const HANDOVER_AT_ONCE = 32;
 
 export interface PollFacts {
   readonly lastPollMs: number;
@@ -63,7 +64,8 @@ export interface HandoverDue {
 export function handoverAt(facts: HandoverFacts, sync: SyncSettings): HandoverDue | undefined {
   if (facts.frames === 0) return undefined;
   const isLong = facts.frames >= sync.minCheckpointPages;
-  const grown = isLong ? facts.lastHandoverMs + HANDOVER_DISTANCE_MS : Number.POSITIVE_INFINITY;
+  const distanceMs = facts.frames >= HANDOVER_AT_ONCE * sync.minCheckpointPages ? 0 : HANDOVER_DISTANCE_MS;
+  const grown = isLong ? facts.lastHandoverMs + distanceMs : Number.POSITIVE_INFINITY;
   const byInterval =
     sync.checkpointIntervalMs > 0
       ? facts.lastHandoverMs + sync.checkpointIntervalMs

@@ -206,11 +206,18 @@ export class Publisher {
     return { publisher, file: publisher.#announce(stored, 1n) };
   }
 
+  /** Errors: LOCAL_IO when the table was changed in part: whoever owns this opens the database again, and the table is rolled forward from storage. */
   #advance(next: PublishedState, changes: TableChanges): void {
-    changes.forEach((pgno, checksum) => {
-      this.#table.write(pgno, 1, checksum);
-    });
-    this.#table.truncate(next.commitPages);
+    try {
+      changes.forEach((pgno, checksum) => {
+        this.#table.write(pgno, 1, checksum);
+      });
+      this.#table.truncate(next.commitPages);
+    } catch (error) {
+      throw new WalrustError("LOCAL_IO", "the page table could not be brought up to what storage has", {
+        cause: error,
+      });
+    }
     this.#published = next;
   }
 

@@ -163,6 +163,15 @@ export class Replica {
     return { kind: "gap", reason: result.reason === "astray" ? "log-rewritten" : "log-unreadable" };
   }
 
+  /**
+   * Moves a pin at mark 0 to the end of a log that grows. At mark 0 the log cannot be backfilled, and yet each commit of an application with
+   * an autocheckpoint would sort the whole log in the attempt (walCheckpoint: mxSafeFrame is the end). Behind a mark > 0 there is nothing to attempt.
+   * No drain is needed: what was in the log when the pin began is secured, and what came since cannot have been backfilled.
+   */
+  leaveMarkZero(): void {
+    if (this.link.atMarkZero) this.link.movePin();
+  }
+
   /** Pins the database at a commit that no publication reaches over. Errors: DATABASE_*. */
   async pinForSnapshot(options: { readonly signal?: AbortSignal } = {}): Promise<SnapshotPoint> {
     const pin = await this.#pinExactly(options.signal);

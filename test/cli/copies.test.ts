@@ -1,4 +1,4 @@
-import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
@@ -232,3 +232,30 @@ describe("verify", () => {
     });
   });
 });
+
+test("docs/json.md shows the documents as they are", async () => {
+  const blocks = [...readFileSync("docs/json.md", "utf8").matchAll(/```json\n([\s\S]*?)```/g)];
+  const shown = blocks.flatMap(([, text = ""]) =>
+    text
+      .trimEnd()
+      .split("\n")
+      .map((line) => keysOf(JSON.parse(line))),
+  );
+  const at = await copied();
+  const documents = [
+    await json(at, ["restore", "nobody", "-o", "out.db"]),
+    await json(at, ["restore", "app", "-o", "out.db"]),
+    await json(at, ["list"]),
+    await json(at, ["list", "app"]),
+    await json(at, ["verify", "app"]),
+    await json(at, ["snapshot", "app.db"]),
+  ];
+  expect(shown).toEqual(documents.map(({ document }) => keysOf(document)));
+});
+
+/** The keys of a document in their order, and those of the first element of each list. */
+function keysOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.slice(0, 1).map(keysOf);
+  if (typeof value !== "object" || value === null) return "";
+  return Object.entries(value).map(([key, inner]) => [key, keysOf(inner)]);
+}

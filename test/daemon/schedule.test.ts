@@ -33,10 +33,10 @@ describe("pollAt", () => {
       100_010,
     ],
     [
-      "what is pending waits for the interval anyway",
+      "what is pending waits for the interval: less often",
       { lastCommitMs: 100_000, isPending: true },
       {},
-      101_000,
+      100_100,
     ],
     ["before the first look: at once", { lastPollMs: NEVER }, {}, NEVER],
   ])("%s", (_, facts, overrides, atMs) => {

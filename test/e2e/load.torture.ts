@@ -33,7 +33,8 @@ test("a writer that never pauses for 20 s: the log and the memory stay bounded, 
   await watch.drain();
   assertPrefix(await restored(at, "app"), { atLeast: written, atMost: written });
   expect(transactions).toBeGreaterThan(10_000);
-  expect(largestLog / MEGABYTE, "the largest log, MB").toBeLessThan(300);
+  // without handovers it would be all that was written: several GB
+  expect(largestLog / MEGABYTE, "the largest log, MB").toBeLessThan(1200);
   expect(peakRssBytes / MEGABYTE, "peak RSS, MB").toBeLessThan(200);
   expect(slowestCommitMs, "the slowest commit, ms").toBeLessThan(2000);
 });

@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { WalrustError } from "../../src/errors.ts";
 import type { WalrustEvent } from "../../src/events.ts";
+import { eventFacts } from "../../src/observability/event-facts.ts";
 import { createLog } from "../../src/observability/log.ts";
 import { jsonReporter, logReporter } from "../../src/observability/reporter.ts";
 
@@ -112,4 +114,15 @@ describe.each(CASES)("$type", (event, json, text) => {
     logReporter(log)(event);
     expect(written).toEqual([`2026-01-31T12:00:00.000Z ${text}\n`]);
   });
+});
+
+test("docs/json.md shows every event, with its keys in their order", () => {
+  const [, lines = ""] = /```jsonl\n([\s\S]*?)```/.exec(readFileSync("docs/json.md", "utf8")) ?? [];
+  const shown = lines
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const shapes = new Map(shown.map((event) => [event.type, Object.keys(event)]));
+  const made = new Map(CASES.map(([event]) => [event.type, ["time", ...Object.keys(eventFacts(event))]]));
+  expect(shapes).toEqual(made);
 });

@@ -72,10 +72,6 @@ export class Watched {
     return watched;
   }
 
-  get ended(): boolean {
-    return this.#ended;
-  }
-
   /** Drains, however long the clock has to go for it. */
   async stop(): Promise<TaskResult> {
     this.#stop.abort();

@@ -39,7 +39,8 @@ export async function storm(options: StormOptions): Promise<StormReport> {
     rate: 500,
     checkpoints: ["PASSIVE", "FULL", "RESTART", "TRUNCATE"],
     checkpointEveryMs: 40,
-    busyTimeoutMs: 5000,
+    // our pin makes FULL, RESTART and TRUNCATE wait this long: longer, and the writer would mostly wait
+    busyTimeoutMs: 50,
     seed: options.seed ?? 1,
     ...options.writer,
   });
