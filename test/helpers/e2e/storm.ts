@@ -5,7 +5,7 @@ import { startWriter, type WriterOptions, type WriterReport } from "../writers/s
 import { dice } from "./dice.ts";
 import { type Scene, scene } from "./scene.ts";
 import { ltxFiles } from "./storage-folder.ts";
-import { restored, startWatch } from "./walrust.ts";
+import { restored, runWalrust, startWatch } from "./walrust.ts";
 
 export interface StormOptions {
   readonly seconds: number;
@@ -84,6 +84,8 @@ export async function storm(options: StormOptions): Promise<StormReport> {
   ).toEqual(restoredRows);
   expect(Math.max(...restoredRows), "rows that were written").toBeLessThanOrEqual(written);
   assertPrefix(await restored(at, "app"), { atLeast: written, atMost: written });
+  const verify = await runWalrust(at, ["verify", "app", "--bucket", at.address]);
+  expect(verify.code, `verify said: ${verify.stdout}${verify.stderr}`).toBe(0);
   return {
     at,
     writer: report,
