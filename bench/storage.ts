@@ -117,6 +117,7 @@ function settingsFor(url: string, concurrency: number, endpoint?: string): Stora
     region: "us-east-1",
     concurrency,
     partSizeBytes: 8 * 1024 * 1024,
+    layout: "walrust",
     retry: {
       maxRetries: 5,
       baseDelayMs: 100,

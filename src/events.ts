@@ -1,6 +1,6 @@
 import type { WalrustError } from "./errors.ts";
 
-/** What the daemon tells the world: to the log, `watch --json`, and later webhooks and metrics. Plain facts, no secrets. */
+/** What the daemon tells the world: to the log, `--json`, webhooks and metrics. Plain facts, no secrets. */
 export type WalrustEvent = { readonly database: string } & DatabaseEvent;
 
 export type DatabaseEvent =
@@ -36,6 +36,35 @@ export type DatabaseEvent =
   | { readonly type: "corruption_detected"; readonly error: WalrustError }
   | { readonly type: "wal_size_exceeded"; readonly pages: number; readonly thresholdPages: number }
   | { readonly type: "shadow_full"; readonly sizeBytes: number; readonly limitBytes: number }
+  /** Another writer took the remote database over: this one stops. */
+  | { readonly type: "fenced"; readonly error: WalrustError }
+  /** Quiet for so long that nothing of it is held open any more; a change brings it back. */
+  | { readonly type: "parked"; readonly txid: bigint }
+  | {
+      readonly type: "compacted";
+      readonly keptSnapshots: number;
+      readonly mergedFiles: number;
+      readonly deletedFiles: number;
+      readonly freedBytes: number;
+      readonly durationMs: number;
+    }
+  | {
+      readonly type: "validated";
+      readonly files: number;
+      readonly sizeBytes: number;
+      readonly durationMs: number;
+    }
+  | { readonly type: "validation_failed"; readonly findings: number; readonly error: WalrustError }
+  | {
+      readonly type: "replica_applied";
+      readonly path: string;
+      readonly txid: bigint;
+      readonly how: "bootstrap" | "incremental";
+      readonly files: number;
+      /** Age of the state that the replica has now. */
+      readonly lagMs: number;
+    }
+  | { readonly type: "replica_diverged"; readonly path: string; readonly error: WalrustError }
   | { readonly type: "closed"; readonly txid: bigint; readonly unpublished: bigint };
 
 export type SnapshotTrigger =
@@ -51,3 +80,17 @@ export type SnapshotTrigger =
 
 /** Never throws and never blocks: whoever listens keeps its own queue. */
 export type EventSink = (event: WalrustEvent) => void;
+
+/** The types that webhooks tell: what somebody may have to act on (surface.md, "Events"). */
+export const WEBHOOK_EVENTS = [
+  "sync_failed",
+  "auth_failure",
+  "corruption_detected",
+  "circuit_breaker_open",
+  "gap_repaired",
+  "fenced",
+  "wal_size_exceeded",
+  "shadow_full",
+  "validation_failed",
+  "replica_diverged",
+] as const satisfies readonly WalrustEvent["type"][];

@@ -1,12 +1,23 @@
 import { WalrustError } from "../errors.ts";
-import { type AnyKeyTable, RETENTION_KEYS, SECTION_KEYS, type ShadowFile, SYNC_KEYS } from "./keys.ts";
-import { check, listOf, type Schema, table, text, texts } from "./schema.ts";
+import { WEBHOOK_EVENTS } from "../events.ts";
+import {
+  type AnyKeyTable,
+  type EncryptionFile,
+  type MetricsFile,
+  RETENTION_KEYS,
+  SECTION_KEYS,
+  type ShadowFile,
+  SYNC_KEYS,
+} from "./keys.ts";
+import { check, httpUrl, listOf, oneOf, type Schema, table, text, texts } from "./schema.ts";
 import type {
+  CompactionSettings,
   LogSettings,
   RetentionSettings,
   RetrySettings,
   StorageSettings,
   SyncSettings,
+  WebhookSettings,
 } from "./settings.ts";
 import type { KeyPath } from "./toml.ts";
 
@@ -24,12 +35,16 @@ export interface Location {
 
 /** A checked layer, in the units of Settings. What the source does not mention is not there. */
 export interface ConfigFile {
-  readonly s3: Partial<Omit<StorageSettings, "retry">>;
+  readonly s3: Partial<Omit<StorageSettings, "retry" | "encryption">>;
   readonly sync: Partial<SyncSettings>;
   readonly retention: Partial<RetentionSettings>;
   readonly retry: Partial<RetrySettings>;
   readonly shadow: Partial<ShadowFile>;
   readonly log: Partial<LogSettings>;
+  readonly compaction: Partial<CompactionSettings>;
+  readonly encryption?: Partial<EncryptionFile>;
+  readonly metrics: Partial<MetricsFile>;
+  readonly webhooks: readonly WebhookSettings[];
   readonly databases: readonly DatabaseEntry[];
 }
 
@@ -87,7 +102,11 @@ const DATABASE: Schema<DatabaseEntry> = table(
   }),
 );
 
-const WEBHOOK = table({ url: text(), events: texts(), secret: text() }, ["url"], (values) => values);
+const WEBHOOK: Schema<WebhookSettings> = table(
+  { url: httpUrl(), events: listOf(oneOf(...WEBHOOK_EVENTS), "a list of events"), secret: text() },
+  ["url"],
+  (values) => ({ events: [], ...values }) as unknown as WebhookSettings,
+);
 
 const NOTHING: ConfigFile = {
   s3: {},
@@ -96,6 +115,9 @@ const NOTHING: ConfigFile = {
   retry: {},
   shadow: {},
   log: {},
+  compaction: {},
+  metrics: {},
+  webhooks: [],
   databases: [],
 };
 

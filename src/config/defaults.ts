@@ -1,4 +1,4 @@
-import type { RetentionSettings, RetrySettings, SyncSettings } from "./settings.ts";
+import type { CompactionSettings, RetentionSettings, RetrySettings, SyncSettings } from "./settings.ts";
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -19,9 +19,14 @@ export const DEFAULT_SYNC: SyncSettings = {
   compactAfterSnapshot: false,
   compactIntervalMs: 0,
   manifestIntervalMs: MINUTE_MS,
+  observe: false,
 };
 
 export const DEFAULT_RETENTION: RetentionSettings = { hourly: 24, daily: 7, weekly: 12, monthly: 12 };
+
+export const DEFAULT_COMPACTION: CompactionSettings = { fineWindowMs: 60 * MINUTE_MS, stepMs: MINUTE_MS };
+
+export const DEFAULT_METRICS = { host: "127.0.0.1", port: 16_767 } as const;
 
 export const DEFAULT_RETRY: RetrySettings = {
   maxRetries: 5,

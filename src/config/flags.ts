@@ -14,6 +14,12 @@ const FLAG_NAMES: ReadonlyMap<string, string> = new Map([
   ["sync.min_checkpoint_page_count", "--min-checkpoint-pages"],
   ["sync.wal_truncate_threshold_pages", "--wal-truncate-threshold"],
   ["retry.circuit_breaker_enabled", "--no-circuit-breaker"],
+  ["retention.hourly", "--retain-hourly"],
+  ["retention.daily", "--retain-daily"],
+  ["retention.weekly", "--retain-weekly"],
+  ["retention.monthly", "--retain-monthly"],
+  ["metrics.port", "--metrics-port"],
+  ["metrics.enabled", "--no-metrics"],
   ["shadow.dir", "--shadow-dir"],
   ["shadow.max_size", "--shadow-max-size"],
 ]);

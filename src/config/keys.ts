@@ -1,10 +1,12 @@
 import { duration, oneOf, type Schema, size, text, truth, wholeNumber } from "./schema.ts";
-import type {
-  LogSettings,
-  RetentionSettings,
-  RetrySettings,
-  StorageSettings,
-  SyncSettings,
+import {
+  type CompactionSettings,
+  type LogSettings,
+  PROVIDER_NAMES,
+  type RetentionSettings,
+  type RetrySettings,
+  type StorageSettings,
+  type SyncSettings,
 } from "./settings.ts";
 
 /** One key of walrust.toml: which setting it gives, and what may stand there. */
@@ -22,7 +24,7 @@ export type AnyKeyTable = Readonly<
 const MIB = 1024 ** 2;
 const TIB = 1024 ** 4;
 
-export const S3_KEYS: KeyTable<Omit<StorageSettings, "retry">> = {
+export const S3_KEYS: KeyTable<Omit<StorageSettings, "retry" | "encryption">> = {
   bucket: { setting: "url", schema: text() },
   endpoint: { setting: "endpoint", schema: text() },
   region: { setting: "region", schema: text() },
@@ -32,6 +34,8 @@ export const S3_KEYS: KeyTable<Omit<StorageSettings, "retry">> = {
   sse_kms_key_id: { setting: "sseKmsKeyId", schema: text() },
   concurrency: { setting: "concurrency", schema: wholeNumber(1, 1024) },
   part_size: { setting: "partSizeBytes", schema: size(5 * MIB, 5 * 1024 * MIB) }, // the limits of S3 itself
+  provider: { setting: "provider", schema: oneOf(...PROVIDER_NAMES) },
+  layout: { setting: "layout", schema: oneOf("walrust", "litestream") },
 };
 
 export const SYNC_KEYS: KeyTable<SyncSettings> = {
@@ -49,6 +53,7 @@ export const SYNC_KEYS: KeyTable<SyncSettings> = {
   compact_after_snapshot: { setting: "compactAfterSnapshot", schema: truth() },
   compact_interval: { setting: "compactIntervalMs", schema: duration() },
   manifest_interval: { setting: "manifestIntervalMs", schema: duration() },
+  observe: { setting: "observe", schema: truth() },
 };
 
 export const RETENTION_KEYS: KeyTable<RetentionSettings> = {
@@ -82,13 +87,7 @@ export const LOG_KEYS: KeyTable<LogSettings> = {
   format: { setting: "format", schema: oneOf("text", "json") },
 };
 
-/** Sections of later versions: what stands there is checked for its form only, then refused (not-yet.ts). */
-export interface CompactionFile {
-  readonly fineWindowMs: number;
-  readonly stepMs: number;
-}
-
-export const COMPACTION_KEYS: KeyTable<CompactionFile> = {
+export const COMPACTION_KEYS: KeyTable<CompactionSettings> = {
   fine_window: { setting: "fineWindowMs", schema: duration(1) },
   step: { setting: "stepMs", schema: duration(1) },
 };
@@ -104,11 +103,13 @@ export const ENCRYPTION_KEYS: KeyTable<EncryptionFile> = {
 };
 
 export interface MetricsFile {
+  readonly enabled: boolean;
   readonly port: number;
   readonly host: string;
 }
 
 export const METRICS_KEYS: KeyTable<MetricsFile> = {
+  enabled: { setting: "enabled", schema: truth() },
   port: { setting: "port", schema: wholeNumber(0, 65_535) },
   host: { setting: "host", schema: text() },
 };

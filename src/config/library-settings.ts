@@ -16,6 +16,7 @@ export function librarySettings(url: string, options: StorageOptions, env: Envir
     region: region ?? DEFAULT_REGION,
     concurrency: DEFAULT_CONCURRENCY,
     partSizeBytes: DEFAULT_PART_SIZE_BYTES,
+    layout: "walrust",
     ...(endpoint === undefined ? {} : { endpoint }),
     ...options,
     url,

@@ -1,12 +1,17 @@
 import path from "node:path";
 import { type ConfigFile, type ConfigLayer, checkLayer } from "./config-file.ts";
 import { resolveDatabases } from "./databases.ts";
-import { DEFAULT_SHADOW_MAX_SIZE_BYTES } from "./defaults.ts";
+import { DEFAULT_COMPACTION, DEFAULT_METRICS, DEFAULT_SHADOW_MAX_SIZE_BYTES } from "./defaults.ts";
 import { type Environment, type EnvironmentSettings, readEnvironment } from "./environment.ts";
 import { type FlagValues, flagLayer } from "./flags.ts";
 import { type LoadedConfig, loadConfig } from "./load.ts";
-import { refuseNotYet } from "./not-yet.ts";
-import type { DaemonSettings, LogSettings, Settings } from "./settings.ts";
+import type {
+  CompactionSettings,
+  DaemonSettings,
+  LogSettings,
+  MetricsSettings,
+  Settings,
+} from "./settings.ts";
 import { storageSettings } from "./storage-settings.ts";
 
 export interface ConfigSources {
@@ -47,6 +52,9 @@ export async function resolveSettings(given: ConfigSources): Promise<Settings> {
     storage,
     ...databases,
     daemon: daemonSettings(sources, storage.concurrency),
+    compaction: compactionSettings(sources),
+    metrics: metricsSettings(sources),
+    webhooks: file.webhooks,
     log: logSettings(sources),
   });
 }
@@ -64,7 +72,6 @@ async function readSources(given: ConfigSources): Promise<CheckedSources> {
   const flagSource = flagLayer(given.flags);
   const flags = checkLayer(flagSource);
   const file = checkLayer(loaded);
-  refuseNotYet(loaded);
   return { loaded, file, flagSource, flags, environment: readEnvironment(given.env), given };
 }
 
@@ -84,6 +91,15 @@ function daemonSettings(
     ...(shadowDir === undefined ? {} : { shadowDir }),
     ...(given.exec === undefined ? {} : { exec: given.exec }),
   };
+}
+
+function compactionSettings({ file, flags }: CheckedSources): CompactionSettings {
+  return { ...DEFAULT_COMPACTION, ...file.compaction, ...flags.compaction };
+}
+
+function metricsSettings({ file, flags }: CheckedSources): MetricsSettings | undefined {
+  const { enabled = true, ...given } = { ...file.metrics, ...flags.metrics };
+  return enabled ? { ...DEFAULT_METRICS, ...given, isPortGiven: given.port !== undefined } : undefined;
 }
 
 function logSettings({ file, environment }: CheckedSources): LogSettings {

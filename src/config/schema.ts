@@ -83,6 +83,12 @@ export function text(): Schema<string> {
   );
 }
 
+/** An absolute http or https URL. The value is not repeated: people put secrets into URLs. */
+export function httpUrl(): Schema<string> {
+  const isHttp = (value: string) => /^https?:$/.test(URL.parse(value)?.protocol ?? "");
+  return v.pipe(text(), v.check(isHttp, "must be a URL that begins with http:// or https://"));
+}
+
 export function oneOf<const T extends string>(...options: readonly T[]): Schema<T> {
   return v.picklist(options, (issue) => `expected one of ${options.join(", ")}, got ${show(issue.input)}`);
 }

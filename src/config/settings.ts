@@ -6,6 +6,10 @@ export interface Settings {
   /** Patterns of [[databases]] and arguments that contain a glob: files that appear later are picked up. */
   readonly globs: readonly GlobSettings[];
   readonly daemon: DaemonSettings;
+  readonly compaction: CompactionSettings;
+  /** Undefined: no metrics server. */
+  readonly metrics: MetricsSettings | undefined;
+  readonly webhooks: readonly WebhookSettings[];
   readonly log: LogSettings;
 }
 
@@ -19,11 +23,37 @@ export interface StorageSettings {
   readonly storageClass?: string;
   readonly sse?: "AES256" | "aws:kms";
   readonly sseKmsKeyId?: string;
+  /** Whose quirks to expect. Undefined: decided by the endpoint. */
+  readonly provider?: ProviderName;
+  /** Which layout new copies are written in; both are read wherever they are found. */
+  readonly layout: "walrust" | "litestream";
+  /** Undefined: objects are stored as they are. */
+  readonly encryption?: EncryptionSettings;
   /** Requests at once. */
   readonly concurrency: number;
   readonly partSizeBytes: number;
   readonly retry: RetrySettings;
 }
+
+export type ProviderName = (typeof PROVIDER_NAMES)[number];
+
+export const PROVIDER_NAMES = [
+  "aws",
+  "tigris",
+  "r2",
+  "minio",
+  "b2",
+  "spaces",
+  "wasabi",
+  "seaweedfs",
+  "garage",
+  "other",
+] as const;
+
+/** Where the key is; the key itself is read when the storage is opened, and is in no setting. */
+export type EncryptionSettings =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "env"; readonly variable: string };
 
 export interface RetrySettings {
   readonly maxRetries: number;
@@ -75,6 +105,8 @@ export interface SyncSettings {
   readonly compactAfterSnapshot: boolean;
   readonly compactIntervalMs: number;
   readonly manifestIntervalMs: number;
+  /** Only read: neither lock, barrier nor checkpoint, and nothing beside the database. */
+  readonly observe: boolean;
 }
 
 export interface RetentionSettings {
@@ -93,6 +125,28 @@ export interface DaemonSettings {
   readonly once: boolean;
   /** The application to run under the daemon, through the shell. */
   readonly exec?: string;
+}
+
+/** What becomes of incrementals when they grow old. */
+export interface CompactionSettings {
+  /** Younger ones stay as they were published. */
+  readonly fineWindowMs: number;
+  /** Older ones are merged into one file for each step of time. */
+  readonly stepMs: number;
+}
+
+export interface MetricsSettings {
+  readonly host: string;
+  readonly port: number;
+  /** Somebody chose the port: it must be free. */
+  readonly isPortGiven: boolean;
+}
+
+export interface WebhookSettings {
+  readonly url: string;
+  /** Types of events; empty: all that webhooks tell. */
+  readonly events: readonly string[];
+  readonly secret?: string;
 }
 
 export interface LogSettings {

@@ -1,12 +1,14 @@
+import path from "node:path";
 import { isWalrustError, WalrustError } from "../errors.ts";
 import { parseStorageUrl } from "../storage/url.ts";
 import { type ConfigFile, type ConfigLayer, configInvalid, type Location } from "./config-file.ts";
 import { DEFAULT_CONCURRENCY, DEFAULT_PART_SIZE_BYTES, DEFAULT_REGION, DEFAULT_RETRY } from "./defaults.ts";
 import type { EnvironmentSettings } from "./environment.ts";
-import type { RetrySettings, StorageSettings } from "./settings.ts";
+import type { LoadedConfig } from "./load.ts";
+import type { EncryptionSettings, RetrySettings, StorageSettings } from "./settings.ts";
 
 export interface StorageSources {
-  readonly loaded: ConfigLayer;
+  readonly loaded: LoadedConfig;
   readonly file: ConfigFile;
   readonly flagSource: ConfigLayer;
   readonly flags: ConfigFile;
@@ -17,10 +19,11 @@ export interface StorageSources {
 export function storageSettings(sources: StorageSources): StorageSettings {
   const { file, flags, environment } = sources;
   const { endpoint, region } = environment;
-  const joined = {
+  const joined: Omit<StorageSettings, "url" | "retry"> & { readonly url?: string } = {
     region: DEFAULT_REGION,
     concurrency: DEFAULT_CONCURRENCY,
     partSizeBytes: DEFAULT_PART_SIZE_BYTES,
+    layout: "walrust",
     ...file.s3,
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),
@@ -31,7 +34,13 @@ export function storageSettings(sources: StorageSources): StorageSettings {
       { location: locate(sources, "s3", "sse_kms_key_id"), message: 'needs sse = "aws:kms"' },
     ]);
   }
-  return { ...joined, url: checkedUrl(sources, joined.url), retry: retrySettings(sources) };
+  const encryption = encryptionSettings(sources);
+  return {
+    ...joined,
+    url: checkedUrl(sources, joined.url),
+    retry: retrySettings(sources),
+    ...(encryption && { encryption }),
+  };
 }
 
 function checkedUrl(sources: StorageSources, url: string | undefined): string {
@@ -48,6 +57,18 @@ function checkedUrl(sources: StorageSources, url: string | undefined): string {
     throw configInvalid([{ location: locate(sources, "s3", "bucket"), message: error.message }], error.hint);
   }
   return url;
+}
+
+/** Who asks for encryption in half a sentence must not get none. */
+function encryptionSettings({ loaded, file }: StorageSources): EncryptionSettings | undefined {
+  if (file.encryption === undefined) return undefined;
+  const { keyFile, keyEnv } = file.encryption;
+  if ((keyFile === undefined) === (keyEnv === undefined)) {
+    const message = "needs key_file, or key_env, and not both";
+    throw configInvalid([{ location: loaded.locate(["encryption"]), message }]);
+  }
+  if (keyEnv !== undefined) return { kind: "env", variable: keyEnv };
+  return { kind: "file", path: path.resolve(loaded.folder, keyFile as string) };
 }
 
 function retrySettings(sources: StorageSources): RetrySettings {

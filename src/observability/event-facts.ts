@@ -39,6 +39,7 @@ function ownFacts(event: WalrustEvent): Readonly<Record<string, unknown>> {
     case "auth_failure":
     case "circuit_breaker_open":
     case "corruption_detected":
+    case "fenced":
       return { error: errorFacts(event.error) };
     case "recovered":
       return { after_ms: Math.round(event.afterMs) };
@@ -46,6 +47,30 @@ function ownFacts(event: WalrustEvent): Readonly<Record<string, unknown>> {
       return { pages: event.pages, threshold_pages: event.thresholdPages };
     case "shadow_full":
       return { size: event.sizeBytes, limit: event.limitBytes };
+    case "parked":
+      return { txid: event.txid };
+    case "compacted":
+      return {
+        kept_snapshots: event.keptSnapshots,
+        merged_files: event.mergedFiles,
+        deleted_files: event.deletedFiles,
+        freed: event.freedBytes,
+        duration_ms: Math.round(event.durationMs),
+      };
+    case "validated":
+      return { files: event.files, size: event.sizeBytes, duration_ms: Math.round(event.durationMs) };
+    case "validation_failed":
+      return { findings: event.findings, error: errorFacts(event.error) };
+    case "replica_applied":
+      return {
+        path: event.path,
+        txid: event.txid,
+        how: event.how,
+        files: event.files,
+        lag_ms: Math.round(event.lagMs),
+      };
+    case "replica_diverged":
+      return { path: event.path, error: errorFacts(event.error) };
     case "closed":
       return { txid: event.txid, unpublished: event.unpublished };
     default:

@@ -22,14 +22,19 @@ function levelOf(event: WalrustEvent): keyof Log {
     case "handover":
       return "trace";
     case "published":
+    case "parked":
+    case "replica_applied":
       return "debug";
     case "opened":
     case "snapshot":
     case "recovered":
+    case "compacted":
+    case "validated":
       return "info";
     case "gap_repaired":
     case "wal_size_exceeded":
     case "circuit_breaker_open":
+    case "replica_diverged":
       return "warn";
     case "closed":
       return event.unpublished > 0n ? "error" : "info";
@@ -37,6 +42,8 @@ function levelOf(event: WalrustEvent): keyof Log {
     case "auth_failure":
     case "corruption_detected":
     case "shadow_full":
+    case "fenced":
+    case "validation_failed":
       return "error";
     default:
       return event satisfies never;
@@ -69,6 +76,20 @@ function sentence(event: WalrustEvent): string {
       return `the log has ${event.pages} pages, more than ${event.thresholdPages}`;
     case "shadow_full":
       return `the shadow WAL is full (${humanSize(event.sizeBytes)} of ${humanSize(event.limitBytes)}): history pauses until storage returns`;
+    case "fenced":
+      return `fenced, nothing is published any more: ${errorText(event.error)}`;
+    case "parked":
+      return `parked at TXID ${event.txid}: nothing of it is held open until it changes`;
+    case "compacted":
+      return `compacted in ${humanDuration(event.durationMs)}: ${event.keptSnapshots} snapshots stay, ${event.mergedFiles} files merged, ${event.deletedFiles} deleted, ${humanSize(event.freedBytes)} freed`;
+    case "validated":
+      return `validated in ${humanDuration(event.durationMs)}: ${event.files} files, ${humanSize(event.sizeBytes)}, all sound`;
+    case "validation_failed":
+      return `validation found ${event.findings} ${event.findings === 1 ? "defect" : "defects"}: ${errorText(event.error)}`;
+    case "replica_applied":
+      return `${event.path} is at TXID ${event.txid} (${event.how}, ${event.files} files), ${humanDuration(event.lagMs)} behind`;
+    case "replica_diverged":
+      return `${event.path} was changed by somebody else and is copied anew: ${errorText(event.error)}`;
     case "closed":
       return event.unpublished > 0n
         ? `stopped at TXID ${event.txid} with ${event.unpublished} commits unpublished`

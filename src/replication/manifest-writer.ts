@@ -2,10 +2,10 @@ import type { Clock } from "../clock.ts";
 import { isWalrustError } from "../errors.ts";
 import { decodeLtx } from "../ltx/decoder.ts";
 import type { Position } from "../ltx/format.ts";
-import { readManifest } from "../storage/database-objects.ts";
 import type { DatabaseKeys } from "../storage/keys.ts";
-import { formatManifest, type Manifest, type ManifestFile } from "../storage/manifest.ts";
+import type { Manifest, ManifestFile } from "../storage/manifest.ts";
 import type { CallOptions, Storage } from "../storage/storage.ts";
+import { updateManifest } from "../storage/update-manifest.ts";
 import type { Core } from "../wasm/core.ts";
 import type { CorePool } from "../wasm/core-pool.ts";
 
@@ -28,7 +28,7 @@ const DESCRIBED_AT_ONCE = 500;
 
 /**
  * Keeps the remote manifest up to date at a bounded rate. Only what was published since it was last written is held here; the rest is read back
- * when it is written again. It is an index: losing or missing it loses nothing.
+ * when it is written again, whoever wrote it meanwhile. It is an index: losing it, or damage to it, loses nothing.
  */
 export class ManifestWriter {
   readonly #options: ManifestWriterOptions;
@@ -62,19 +62,18 @@ export class ManifestWriter {
   async write(head: Position, options: CallOptions = {}): Promise<void> {
     const { storage, keys, clock, name, pageSizeBytes } = this.#options;
     const adding = this.#added;
-    const known = await this.#read(options);
     const unnamed = this.#unnamed.slice(0, DESCRIBED_AT_ONCE);
     const described = await this.#describe(unnamed, options);
     const renewed = new Set([...described, ...adding].map(fileName));
-    const manifest: Manifest = {
+    const named = (known: readonly ManifestFile[] = []): Manifest => ({
       name,
       pageSizeBytes,
       currentTxid: head.txid,
       lastChecksum: head.postApply,
       updatedAtMs: clock.now(),
       files: [...known.filter((file) => !renewed.has(fileName(file))), ...described, ...adding],
-    };
-    await storage.put(keys.manifest(), formatManifest(manifest), options);
+    });
+    await updateManifest(storage, keys, (before) => named(before?.files), options);
     this.#added = this.#added.filter((file) => !adding.includes(file));
     this.#unnamed = this.#unnamed.slice(unnamed.length);
     this.#lastWrittenMs = clock.monotonicMs();
@@ -96,17 +95,6 @@ export class ManifestWriter {
       lease.release();
     }
     return described;
-  }
-
-  /** A manifest that is missing or damaged begins anew: readers list what it does not name. */
-  async #read(options: CallOptions): Promise<readonly ManifestFile[]> {
-    const { storage, keys } = this.#options;
-    try {
-      return (await readManifest(storage, keys, options))?.files ?? [];
-    } catch (error) {
-      if (isWalrustError(error, "INTEGRITY_FORMAT")) return [];
-      throw error;
-    }
   }
 }
 

@@ -34,6 +34,28 @@ async function database(toml: string, given: Partial<ConfigSources> = {}): Promi
 
 const at = (name: string) => path.join(folder, name);
 
+test("metrics, webhooks, compaction, encryption", async () => {
+  const settings = await resolve(
+    [
+      '[[webhooks]]\nurl = "https://hooks.example/a"\nevents = ["fenced"]\nsecret = "s"',
+      '[[webhooks]]\nurl = "http://127.0.0.1:1/b"',
+      '[encryption]\nkey_file = "backup.key"',
+      '[compaction]\nfine_window = "2h"\nstep = "5m"',
+      '[metrics]\nport = 9000\nhost = "0.0.0.0"',
+    ].join("\n"),
+  );
+  expect(settings).toMatchObject({
+    webhooks: [
+      { url: "https://hooks.example/a", events: ["fenced"], secret: "s" },
+      { url: "http://127.0.0.1:1/b", events: [] },
+    ],
+    storage: { encryption: { kind: "file", path: at("backup.key") } },
+    compaction: { fineWindowMs: 7_200_000, stepMs: 300_000 },
+    metrics: { host: "0.0.0.0", port: 9000, isPortGiven: true },
+  });
+  expect((await resolve("[metrics]\nenabled = false")).metrics).toBeUndefined();
+});
+
 describe("precedence", () => {
   test("defaults", async () => {
     const settings = await resolve("");
@@ -43,11 +65,15 @@ describe("precedence", () => {
         region: "us-east-1",
         concurrency: 16,
         partSizeBytes: 5 * 1024 ** 2,
+        layout: "walrust",
         retry: DEFAULT_RETRY,
       },
       databases: [],
       globs: [],
       daemon: { uploaderConcurrency: 16, shadowMaxSizeBytes: 5 * 1024 ** 3, once: false },
+      compaction: { fineWindowMs: 3_600_000, stepMs: 60_000 },
+      metrics: { host: "127.0.0.1", port: 16_767, isPortGiven: false },
+      webhooks: [],
       log: { level: "info", format: "text" },
     });
   });
@@ -104,10 +130,11 @@ const SYNC_VALUES: Readonly<Record<string, readonly [toml: string, value: number
   checkpoint_interval: ["30", 30_000],
   min_checkpoint_page_count: ["77", 77],
   wal_truncate_threshold_pages: ["0", 0],
-  validation_interval: ["0", 0],
-  compact_after_snapshot: ["false", false],
-  compact_interval: ["0", 0],
+  validation_interval: ['"1d"', 86_400_000],
+  compact_after_snapshot: ["true", true],
+  compact_interval: ['"6h"', 21_600_000],
   manifest_interval: ['"5m"', 300_000],
+  observe: ["true", true],
 };
 
 describe("every key of [sync]", () => {
@@ -141,6 +168,8 @@ describe("every key of [s3], [retry], [shadow], [log]", () => {
     sse_kms_key_id: ['"k1"\nsse = "aws:kms"', "k1"],
     concurrency: ["4", 4],
     part_size: ['"16MiB"', 16 * 1024 ** 2],
+    provider: ['"wasabi"', "wasabi"],
+    layout: ['"litestream"', "litestream"],
   } as const;
 
   test.each(Object.entries(S3))("s3.%s", async (key, [text, value]) => {
@@ -326,24 +355,20 @@ describe("refused, each with key, file and line", () => {
   });
 
   test.each([
-    ["webhooks", '[[webhooks]]\nurl = "http://x"'],
-    ["encryption", '[encryption]\nkey_env = "KEY"'],
-    ["metrics", "[metrics]\nport = 1"],
-    ["compaction", '[compaction]\nstep = "1m"'],
-    ["retention", "[retention]\nhourly = 1"],
-    ["sync.validation_interval", '[sync]\nvalidation_interval = "1h"'],
-    ["sync.compact_after_snapshot", "[sync]\ncompact_after_snapshot = true"],
-    ["sync.compact_interval", "[sync]\ncompact_interval = 1"],
-    ["databases.daily", '[[databases]]\npath = "a"\ndaily = 1'],
-    ["databases.compact_interval", '[[databases]]\npath = "a"\ncompact_interval = 1'],
-  ])("%s has no function yet, so it is not accepted in silence", async (key, toml) => {
-    const message = expect.stringContaining(`${key}: not supported by this version yet`);
-    await expect(resolve(toml)).rejects.toMatchObject({ code: "CONFIG_INVALID", message });
-  });
-
-  test("but it is checked first", async () => {
-    const message = expect.stringContaining("retention.hourly: expected a whole number");
-    await expect(resolve("[retention]\nhourly = -1")).rejects.toMatchObject({ message });
+    ["[retention]\nhourly = -1", "retention.hourly: expected a whole number"],
+    ['[[webhooks]]\nurl = "x"', "webhooks.url: must be a URL"],
+    ['[[webhooks]]\nurl = "http://x"\nevents = ["quiet"]', "webhooks.events: expected one of sync_failed"],
+    ["[encryption]", "encryption: needs key_file, or key_env, and not both"],
+    ['[encryption]\nkey_env = "K"\nkey_file = "k"', "encryption: needs key_file, or key_env, and not both"],
+    ["[metrics]\nport = 70000", "metrics.port: expected a whole number"],
+    ['[compaction]\nstep = "0"', 'compaction.step: "0" is too short'],
+    ['[s3]\nprovider = "ibm"', "s3.provider: expected one of aws"],
+    ['[s3]\nlayout = "tar"', "s3.layout: expected one of walrust, litestream"],
+  ])("%s", async (toml, message) => {
+    await expect(resolve(toml)).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: expect.stringContaining(message),
+    });
   });
 
   test("all problems at once", async () => {

@@ -15,6 +15,7 @@ test("what is written means the same when it is read", async () => {
     forcePathStyle: true,
     concurrency: 3,
     partSizeBytes: 16 * 1024 ** 2,
+    layout: "litestream" as const,
   };
   const retry = { ...DEFAULT_RETRY, baseDelayMs: 7, circuitBreakerEnabled: false };
   const sync = {

@@ -85,6 +85,47 @@ const CASES: readonly (readonly [event: WalrustEvent, json: string, text: string
     "ERROR app: the shadow WAL is full (5 GB of 5 GB): history pauses until storage returns",
   ],
   [
+    { database, type: "fenced", error },
+    errorJson,
+    "ERROR app: fenced, nothing is published any more: s3://copies: no route (Check the network.)",
+  ],
+  [
+    { database, type: "parked", txid: 12n },
+    '"txid":12',
+    "DEBUG app: parked at TXID 12: nothing of it is held open until it changes",
+  ],
+  [
+    {
+      ...{ database, type: "compacted", keptSnapshots: 24, mergedFiles: 120, deletedFiles: 130 },
+      ...{ freedBytes: 5e6, durationMs: 1200.4 },
+    },
+    '"kept_snapshots":24,"merged_files":120,"deleted_files":130,"freed":5000000,"duration_ms":1200',
+    "INFO  app: compacted in 1.2s: 24 snapshots stay, 120 files merged, 130 deleted, 5 MB freed",
+  ],
+  [
+    { database, type: "validated", files: 30, sizeBytes: 5e6, durationMs: 2000 },
+    '"files":30,"size":5000000,"duration_ms":2000',
+    "INFO  app: validated in 2s: 30 files, 5 MB, all sound",
+  ],
+  [
+    { database, type: "validation_failed", findings: 2, error },
+    `"findings":2,${errorJson}`,
+    "ERROR app: validation found 2 defects: s3://copies: no route (Check the network.)",
+  ],
+  [
+    {
+      ...{ database, type: "replica_applied", path: "/r/app.db", txid: 12n },
+      ...{ how: "incremental", files: 2, lagMs: 1500.2 },
+    },
+    '"path":"/r/app.db","txid":12,"how":"incremental","files":2,"lag_ms":1500',
+    "DEBUG app: /r/app.db is at TXID 12 (incremental, 2 files), 1.5s behind",
+  ],
+  [
+    { database, type: "replica_diverged", path: "/r/app.db", error },
+    `"path":"/r/app.db",${errorJson}`,
+    "WARN  app: /r/app.db was changed by somebody else and is copied anew: s3://copies: no route (Check the network.)",
+  ],
+  [
     { database, type: "closed", txid: 12n, unpublished: 0n },
     '"txid":12,"unpublished":0',
     "INFO  app: stopped at TXID 12, all published",

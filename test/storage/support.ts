@@ -63,6 +63,7 @@ export function settingsFor(url: string, overrides: Partial<StorageSettings> = {
     region: "us-east-1",
     concurrency: 16,
     partSizeBytes: 5 * 1024 * 1024,
+    layout: "walrust",
     retry: {
       maxRetries: 5,
       baseDelayMs: 100,
