@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** Tests against real programs, named by the environment: WALRUST_WEED, WALRUST_VERSITYGW. Without them they fail. */
+/** Tests against real programs, named by the environment: WALRUST_WEED, WALRUST_VERSITYGW, WALRUST_LTX, WALRUST_LITESTREAM. Without them they fail. */
 export default defineConfig({
   test: {
     environment: "node",

@@ -37,6 +37,7 @@ export const ERROR_KINDS = {
   STORAGE_FENCED: kind(4),
   // 5: integrity
   INTEGRITY_FORMAT: kind(5), // bytes that are not what their name says
+  INTEGRITY_VERSION: kind(5), // written by a newer walrust: sound, and not ours to read or replace
   INTEGRITY_CHECKSUM: kind(5),
   INTEGRITY_CHAIN: kind(5), // files that do not follow one another
   INTEGRITY_MISSING: kind(5), // an object that the manifest names is gone
@@ -48,6 +49,7 @@ export const ERROR_KINDS = {
   LOCAL_DISK_FULL: kind(1, true),
   LOCAL_IO: kind(1, true),
   ABORTED: kind(1),
+  NOT_RUNNING: kind(1, true), // there is no daemon to ask
   UNPUBLISHED: kind(1), // ended with commits that storage does not have
   INTERNAL: kind(1),
 } as const satisfies Record<string, Kind>;

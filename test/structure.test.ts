@@ -15,7 +15,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sqlite: ["wal", "wasm"],
   shadow: ["ltx", "sqlite", "wal", "wasm"],
   restore: ["ltx", "shadow", "sqlite", "storage", "wasm"],
-  retention: ["ltx", "restore", "storage", "wasm"],
+  follow: ["ltx", "restore", "shadow", "sqlite", "storage", "wasm"],
+  retention: ["ltx", "restore", "shadow", "storage", "wasm"],
   replication: ["ltx", "restore", "shadow", "sqlite", "storage", "wal", "wasm"],
   observability: [],
   daemon: [
@@ -31,9 +32,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "wasm",
   ],
   config: ["storage"],
+  explain: ["sqlite", "storage"],
   "walrust.ts": [
     "config",
     "daemon",
+    "follow",
     "observability",
     "replication",
     "restore",
@@ -42,9 +45,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "storage",
     "wasm",
   ],
-  library: ["config", "observability", "restore", "storage", "walrust.ts"],
-  "index.ts": ["library", "restore"],
-  cli: ["config", "daemon", "ltx", "observability", "restore", "sqlite", "walrust.ts"],
+  library: ["config", "observability", "restore", "retention", "storage", "walrust.ts"],
+  "index.ts": ["library", "restore", "retention"],
+  cli: ["config", "daemon", "explain", "follow", "ltx", "observability", "restore", "retention", "sqlite", "walrust.ts"],
 };
 
 /** The types of resolved settings are what config/ hands down: everybody may name them. */
@@ -151,6 +154,7 @@ test("tests mirror the source", () => {
     "fault",
     "helpers",
     "cli",
+    "python",
     "pitfalls.test.ts",
     "structure.test.ts",
   ]; // of the program, not of one folder

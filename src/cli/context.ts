@@ -11,9 +11,13 @@ export interface CliContext {
   /** Clipanion's own measure of colour; ours is `colors` of output.ts. */
   readonly colorDepth: number;
   readonly cwd: string;
+  /** Of walrust. */
+  readonly version: string;
   readonly clock: Clock;
   /** The first SIGINT or SIGTERM: end soon, and in order. */
   readonly signal: AbortSignal;
+  /** SIGHUP ends the program like SIGTERM, unless a command takes it for something else; the function returned ends that. */
+  onHangup(listener: () => void): () => void;
 }
 
 /** Why `signal` was aborted. Its name makes whoever is interrupted by it end as ABORTED. */

@@ -21,7 +21,7 @@ export interface OptionDefinition {
 /** All commands, for `walrust --help`. */
 export function overview(definitions: readonly CommandDefinition[], paint: Colors, version: string): string {
   const rows = definitions.map(
-    ({ path, description = "" }) => [path.replace(/^walrust /, ""), description] as const,
+    ({ path, description = "" }) => [path.replace(/^walrust /, ""), description.trim()] as const,
   );
   return [
     `${paint.bold("walrust")} ${version}: continuous, verified, point-in-time backup of live SQLite databases\n`,

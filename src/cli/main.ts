@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { closeSync, openSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { systemClock } from "../clock.ts";
 import { type CliContext, StopRequest } from "./context.ts";
@@ -9,23 +10,44 @@ for (const flag of ["--optimize-for-size", "--max-semi-space-size=1"]) setFlagsF
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 /** The first signal asks for an orderly end, the second one ends at once. */
-function endOnSignals(): AbortSignal {
+function listenToSignals(hadTerminal: boolean): Pick<CliContext, "signal" | "onHangup"> {
   const controller = new AbortController();
+  let onHangup: (() => void) | undefined;
   for (const [name, exitCode] of Object.entries(SIGNALS)) {
     process.on(name, () => {
+      if (name === "SIGHUP" && onHangup !== undefined && !(hadTerminal && isTerminalGone()))
+        return onHangup();
       if (controller.signal.aborted) process.exit(exitCode);
       controller.abort(new StopRequest(name as keyof typeof SIGNALS));
     });
   }
   // The library starts us with a channel: when it closes, the program that wanted us is gone.
   process.on("disconnect", () => controller.abort(new StopRequest("parent")));
-  return controller.signal;
+  return {
+    signal: controller.signal,
+    onHangup: (listener) => {
+      onHangup = listener;
+      return () => {
+        onHangup = undefined;
+      };
+    },
+  };
 }
 
-/** Who reads may go away (`walrust list | head -1`): that ends the output, never the work. */
+/** SIGHUP also says that the window was closed in which somebody ran us: then nobody wants us to go on. */
+function isTerminalGone(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** Who reads may go away (`walrust list | head -1`, a terminal that is closed): that ends the output, never the work. */
 function ignoreBrokenPipe(output: NodeJS.WriteStream): void {
   output.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
+    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
   });
 }
 
@@ -39,7 +61,6 @@ async function main(): Promise<void> {
   const { stdin, stdout, stderr, env } = process;
   ignoreBrokenPipe(stdout);
   ignoreBrokenPipe(stderr);
-  const signal = endOnSignals();
   const context: CliContext = {
     stdin,
     stdout,
@@ -47,11 +68,12 @@ async function main(): Promise<void> {
     env,
     colorDepth: 1,
     cwd: process.cwd(),
+    version: WALRUST_VERSION,
     clock: systemClock,
-    signal,
+    ...listenToSignals(stdin.isTTY),
   };
   const { run } = await import("./run.ts");
-  const exitCode = await run(process.argv.slice(2), context, WALRUST_VERSION);
+  const exitCode = await run(process.argv.slice(2), context);
   await Promise.all([flush(stdout), flush(stderr)]);
   process.exit(exitCode);
 }

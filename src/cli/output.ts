@@ -2,7 +2,7 @@ import { wantsColor } from "../config/environment.ts";
 import type { LogSettings } from "../config/settings.ts";
 import { stringify } from "../json.ts";
 import { type Colors, colors } from "../observability/colors.ts";
-import type { Log } from "../observability/log.ts";
+import type { AdjustableLog } from "../observability/log.ts";
 import type { CliContext, Output } from "./context.ts";
 
 /** One document of `--json`. */
@@ -24,7 +24,7 @@ function isColored(context: CliContext, output: Output): boolean {
 }
 
 /** The log goes to stderr: stdout belongs to the command's own result. */
-export async function openLog(context: CliContext, settings: LogSettings): Promise<Log> {
+export async function openLog(context: CliContext, settings: LogSettings): Promise<AdjustableLog> {
   const { createLog } = await import("../observability/log.ts");
   const { stderr, clock } = context;
   return createLog(settings, {

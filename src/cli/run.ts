@@ -1,7 +1,12 @@
 import { Cli } from "./command.ts";
+import { CompactCommand } from "./commands/compact.ts";
+import { ExplainCommand } from "./commands/explain.ts";
 import { ListCommand } from "./commands/list.ts";
+import { PragmaCommand } from "./commands/pragma.ts";
+import { ReplicateCommand } from "./commands/replicate.ts";
 import { RestoreCommand } from "./commands/restore.ts";
 import { SnapshotCommand } from "./commands/snapshot.ts";
+import { StatusCommand } from "./commands/status.ts";
 import { VerifyCommand } from "./commands/verify.ts";
 import { WatchCommand } from "./commands/watch.ts";
 import type { CliContext } from "./context.ts";
@@ -11,10 +16,11 @@ import { reportError } from "./report-error.ts";
 import { usageError } from "./usage-error.ts";
 
 /** In the order in which help shows them. */
-const COMMANDS = [WatchCommand, RestoreCommand, ListCommand, VerifyCommand, SnapshotCommand];
+const COMMANDS = [WatchCommand, RestoreCommand, ListCommand, VerifyCommand, SnapshotCommand, CompactCommand, ReplicateCommand, StatusCommand, ExplainCommand, PragmaCommand];
 
 /** Runs one command line. Returns the exit code (surface.md, "Exit codes"); throws nothing. */
-export async function run(argv: readonly string[], context: CliContext, version: string): Promise<number> {
+export async function run(argv: readonly string[], context: CliContext): Promise<number> {
+  const { version } = context;
   try {
     const cli = makeCli();
     const { stdout } = context;

@@ -9,7 +9,7 @@ import {
   type ShadowFile,
   SYNC_KEYS,
 } from "./keys.ts";
-import { check, httpUrl, listOf, oneOf, type Schema, table, text, texts } from "./schema.ts";
+import { check, httpUrl, listOf, oneOf, type Schema, secretText, table, text, texts } from "./schema.ts";
 import type {
   CompactionSettings,
   LogSettings,
@@ -103,7 +103,7 @@ const DATABASE: Schema<DatabaseEntry> = table(
 );
 
 const WEBHOOK: Schema<WebhookSettings> = table(
-  { url: httpUrl(), events: listOf(oneOf(...WEBHOOK_EVENTS), "a list of events"), secret: text() },
+  { url: httpUrl(), events: listOf(oneOf(...WEBHOOK_EVENTS), "a list of events"), secret: secretText() },
   ["url"],
   (values) => ({ events: [], ...values }) as unknown as WebhookSettings,
 );

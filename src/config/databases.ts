@@ -114,7 +114,7 @@ function claimOf(sources: DatabaseSources, entry: DatabaseEntry, folder: string,
 }
 
 /** The poll floor follows the sync interval unless somebody says otherwise. */
-function completeSync(given: Partial<SyncSettings>): SyncSettings {
+export function completeSync(given: Partial<SyncSettings>): SyncSettings {
   const walSyncIntervalMs = given.walSyncIntervalMs ?? DEFAULT_SYNC.walSyncIntervalMs;
   return { ...DEFAULT_SYNC, monitorIntervalMs: walSyncIntervalMs, ...given };
 }

@@ -1,4 +1,4 @@
-import { duration, oneOf, type Schema, size, text, truth, wholeNumber } from "./schema.ts";
+import { duration, oneOf, type Schema, secretText, size, text, truth, wholeNumber } from "./schema.ts";
 import {
   type CompactionSettings,
   type LogSettings,
@@ -98,8 +98,8 @@ export interface EncryptionFile {
 }
 
 export const ENCRYPTION_KEYS: KeyTable<EncryptionFile> = {
-  key_file: { setting: "keyFile", schema: text() },
-  key_env: { setting: "keyEnv", schema: text() },
+  key_file: { setting: "keyFile", schema: secretText() }, // the key itself may stand there by mistake
+  key_env: { setting: "keyEnv", schema: secretText() },
 };
 
 export interface MetricsFile {

@@ -9,6 +9,13 @@ export const CONFIG_FILE_NAME = "walrust.toml";
 export interface LoadedConfig extends ConfigLayer {
   /** Relative paths in the file start from its own folder. */
   readonly folder: string;
+  /** Absolute; undefined: there is none. */
+  readonly file: string | undefined;
+}
+
+/** The file that is read, or would be if it were there: absolute. */
+export function configPath(given: string | undefined, cwd: string): string {
+  return path.resolve(cwd, given ?? CONFIG_FILE_NAME);
 }
 
 /**
@@ -17,12 +24,13 @@ export interface LoadedConfig extends ConfigLayer {
  */
 export async function loadConfig(given: string | undefined, cwd: string): Promise<LoadedConfig> {
   const shown = given ?? CONFIG_FILE_NAME;
-  const file = path.resolve(cwd, shown);
+  const file = configPath(given, cwd);
   const text = await readText(file, shown, given !== undefined);
   const document = parseToml(text ?? "", shown);
   return {
     value: document.value,
     folder: path.dirname(file),
+    file: text === undefined ? undefined : file,
     locate: (keyPath) => locate(document, keyPath),
   };
 }

@@ -1,15 +1,25 @@
 import path from "node:path";
+import { WalrustError } from "../errors.ts";
 import { type ConfigFile, type ConfigLayer, checkLayer } from "./config-file.ts";
-import { resolveDatabases } from "./databases.ts";
-import { DEFAULT_COMPACTION, DEFAULT_METRICS, DEFAULT_SHADOW_MAX_SIZE_BYTES } from "./defaults.ts";
+import { completeSync, expandGlobs, type ResolvedDatabases, resolveDatabases } from "./databases.ts";
+import {
+  DEFAULT_COMPACTION,
+  DEFAULT_METRICS,
+  DEFAULT_RETENTION,
+  DEFAULT_SHADOW_MAX_SIZE_BYTES,
+} from "./defaults.ts";
 import { type Environment, type EnvironmentSettings, readEnvironment } from "./environment.ts";
 import { type FlagValues, flagLayer } from "./flags.ts";
+import { RETENTION_KEYS, SYNC_KEYS } from "./keys.ts";
 import { type LoadedConfig, loadConfig } from "./load.ts";
+import { type OverrideSource, overridesOf, type Provenance } from "./provenance.ts";
+import { retentionOf } from "./retention.ts";
 import type {
   CompactionSettings,
   DaemonSettings,
   LogSettings,
   MetricsSettings,
+  RetentionPolicy,
   Settings,
 } from "./settings.ts";
 import { storageSettings } from "./storage-settings.ts";
@@ -21,6 +31,7 @@ export interface ConfigSources {
   /** DATABASES of the command line. */
   readonly paths: readonly string[];
   readonly once?: boolean;
+  readonly takeOver?: boolean;
   readonly exec?: string;
   readonly env: Environment;
   readonly cwd: string;
@@ -44,14 +55,28 @@ interface CheckedSources {
  * Errors: CONFIG_INVALID, CONFIG_NOT_FOUND, each with key, file and line.
  */
 export async function resolveSettings(given: ConfigSources): Promise<Settings> {
+  return joined(await readSources(given));
+}
+
+/** The same, and where it comes from. */
+export async function resolveWithProvenance(
+  given: ConfigSources,
+): Promise<{ readonly settings: Settings; readonly provenance: Provenance }> {
   const sources = await readSources(given);
-  const { loaded, file, flags } = sources;
+  const settings = await joined(sources);
+  return { settings, provenance: provenanceOf(sources, settings) };
+}
+
+async function joined(sources: CheckedSources): Promise<Settings> {
+  const { loaded, file, flags, given } = sources;
   const storage = storageSettings(sources);
   const databases = await resolveDatabases({ loaded, file, flags, paths: given.paths, cwd: given.cwd });
+  const daemon = daemonSettings(sources, storage.concurrency);
+  refuseObserverBeside(databases, daemon);
   return deepFreeze({
     storage,
     ...databases,
-    daemon: daemonSettings(sources, storage.concurrency),
+    daemon,
     compaction: compactionSettings(sources),
     metrics: metricsSettings(sources),
     webhooks: file.webhooks,
@@ -61,10 +86,28 @@ export async function resolveSettings(given: ConfigSources): Promise<Settings> {
 
 /** The same without the databases: to restore, nothing of the machine that the file describes has to be there. */
 export async function resolveStorageSettings(
-  given: Omit<ConfigSources, "paths" | "once" | "exec">,
+  given: Omit<ConfigSources, "paths" | "once" | "takeOver" | "exec">,
 ): Promise<StorageOnlySettings> {
   const sources = await readSources({ ...given, paths: [] });
   return deepFreeze({ storage: storageSettings(sources), log: logSettings(sources) });
+}
+
+/** What a compaction of the database with this name in storage needs. Errors: as resolveSettings. */
+export async function resolveCompaction(
+  given: Omit<ConfigSources, "paths" | "once" | "exec">,
+  name: string,
+): Promise<StorageOnlySettings & RetentionPolicy> {
+  const sources = await readSources({ ...given, paths: [] });
+  const { loaded, file, flags } = sources;
+  const resolved = await resolveDatabases({ loaded, file, flags, paths: [], cwd: given.cwd });
+  const databases = [...resolved.databases, ...(await expandGlobs(resolved))];
+  const general = { ...DEFAULT_RETENTION, ...file.retention };
+  return deepFreeze({
+    storage: storageSettings(sources),
+    log: logSettings(sources),
+    retention: retentionOf(name, { databases, globs: resolved.globs, general }),
+    compaction: compactionSettings(sources),
+  });
 }
 
 async function readSources(given: ConfigSources): Promise<CheckedSources> {
@@ -73,6 +116,43 @@ async function readSources(given: ConfigSources): Promise<CheckedSources> {
   const flags = checkLayer(flagSource);
   const file = checkLayer(loaded);
   return { loaded, file, flagSource, flags, environment: readEnvironment(given.env), given };
+}
+
+function provenanceOf({ loaded, file, flags }: CheckedSources, settings: Settings): Provenance {
+  const sync = completeSync({ ...file.sync, ...flags.sync });
+  const retention = { ...DEFAULT_RETENTION, ...file.retention, ...flags.retention };
+  const tables = (loaded.value["databases"] ?? []) as readonly Readonly<Record<string, unknown>>[];
+  const overrides = file.databases.flatMap((entry, index) => {
+    const database = path.resolve(loaded.folder, entry.path);
+    const resolved =
+      settings.databases.find((named) => named.path === database) ??
+      settings.globs.find(({ pattern }) => pattern === database);
+    if (resolved === undefined) return []; // not among the DATABASES of the command line
+    const source: Pick<OverrideSource, "database" | "given" | "locate"> = {
+      database,
+      given: Object.keys(tables[index] ?? {}),
+      locate: (key) => loaded.locate(["databases", index, key]),
+    };
+    return [
+      ...overridesOf({ ...source, resolved: resolved.sync, common: sync, rows: SYNC_KEYS }),
+      ...overridesOf({ ...source, resolved: resolved.retention, common: retention, rows: RETENTION_KEYS }),
+    ];
+  });
+  return { file: loaded.file, sync, retention, overrides };
+}
+
+/** Who may only read a database must keep what belongs to it elsewhere. */
+function refuseObserverBeside({ databases, globs }: ResolvedDatabases, { shadowDir }: DaemonSettings): void {
+  const observed = [...databases, ...globs].find(({ sync }) => sync.observe);
+  if (observed === undefined || shadowDir !== undefined) return;
+  const what = "path" in observed ? observed.path : observed.pattern;
+  throw new WalrustError(
+    "CONFIG_INVALID",
+    `${what} is only observed, and there is no place for its local state`,
+    {
+      hint: "Name a folder with --shadow-dir, or dir under [shadow].",
+    },
+  );
 }
 
 function daemonSettings(
@@ -88,6 +168,7 @@ function daemonSettings(
     shadowMaxSizeBytes:
       flags.shadow.maxSizeBytes ?? file.shadow.maxSizeBytes ?? DEFAULT_SHADOW_MAX_SIZE_BYTES,
     once: given.once ?? false,
+    takeOver: given.takeOver ?? false,
     ...(shadowDir === undefined ? {} : { shadowDir }),
     ...(given.exec === undefined ? {} : { exec: given.exec }),
   };

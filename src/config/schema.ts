@@ -83,10 +83,15 @@ export function text(): Schema<string> {
   );
 }
 
+/** A text that is nobody's business: no message repeats what stands there. */
+export function secretText(): Schema<string> {
+  return v.pipe(v.string("expected a text in quotes"), v.trim(), v.nonEmpty("must not be empty"));
+}
+
 /** An absolute http or https URL. The value is not repeated: people put secrets into URLs. */
 export function httpUrl(): Schema<string> {
   const isHttp = (value: string) => /^https?:$/.test(URL.parse(value)?.protocol ?? "");
-  return v.pipe(text(), v.check(isHttp, "must be a URL that begins with http:// or https://"));
+  return v.pipe(secretText(), v.check(isHttp, "must be a URL that begins with http:// or https://"));
 }
 
 export function oneOf<const T extends string>(...options: readonly T[]): Schema<T> {

@@ -123,6 +123,8 @@ export interface DaemonSettings {
   readonly shadowMaxSizeBytes: number;
   /** Everything synced once, then exit. */
   readonly once: boolean;
+  /** Become the writer of backups that another machine took over from this one. */
+  readonly takeOver: boolean;
   /** The application to run under the daemon, through the shell. */
   readonly exec?: string;
 }
@@ -133,6 +135,12 @@ export interface CompactionSettings {
   readonly fineWindowMs: number;
   /** Older ones are merged into one file for each step of time. */
   readonly stepMs: number;
+}
+
+/** What stays of one database's copy. */
+export interface RetentionPolicy {
+  readonly retention: RetentionSettings;
+  readonly compaction: CompactionSettings;
 }
 
 export interface MetricsSettings {

@@ -15,6 +15,9 @@ export interface StorageSources {
   readonly environment: EnvironmentSettings;
 }
 
+/** Litestream reads no encrypted objects, and its names would tell what ours hide. */
+export const NOT_ENCRYPTED_LAYOUT = 'layout = "litestream" and [encryption] cannot be used together';
+
 /** Joins what the sources say about the storage. Errors: CONFIG_INVALID. */
 export function storageSettings(sources: StorageSources): StorageSettings {
   const { file, flags, environment } = sources;
@@ -35,6 +38,9 @@ export function storageSettings(sources: StorageSources): StorageSettings {
     ]);
   }
   const encryption = encryptionSettings(sources);
+  if (encryption !== undefined && joined.layout === "litestream") {
+    throw configInvalid([{ location: locate(sources, "s3", "layout"), message: NOT_ENCRYPTED_LAYOUT }]);
+  }
   return {
     ...joined,
     url: checkedUrl(sources, joined.url),

@@ -1,6 +1,13 @@
-import { type AnyKeyTable, RETRY_KEYS, S3_KEYS, SYNC_KEYS } from "./keys.ts";
+import {
+  type AnyKeyTable,
+  ENCRYPTION_KEYS,
+  type EncryptionFile,
+  RETRY_KEYS,
+  S3_KEYS,
+  SYNC_KEYS,
+} from "./keys.ts";
 import type { StorageOptions } from "./library-settings.ts";
-import type { SyncSettings } from "./settings.ts";
+import type { EncryptionSettings, SyncSettings } from "./settings.ts";
 
 export interface WatchedDatabase {
   /** A path, or a pattern. */
@@ -17,7 +24,7 @@ export interface WatchConfig {
 
 /** A walrust.toml that says the same: how a program hands its settings to the daemon that it starts. */
 export function writeToml({ url, storage, sync, databases }: WatchConfig): string {
-  const { retry = {}, ...s3 } = storage;
+  const { retry = {}, encryption, ...s3 } = storage;
   return [
     "[s3]",
     ...lines(S3_KEYS, { ...s3, url }),
@@ -25,6 +32,9 @@ export function writeToml({ url, storage, sync, databases }: WatchConfig): strin
     ...lines(SYNC_KEYS, sync),
     "[retry]",
     ...lines(RETRY_KEYS, retry),
+    ...(encryption === undefined
+      ? []
+      : ["[encryption]", ...lines(ENCRYPTION_KEYS, encryptionFile(encryption))]),
     ...databases.flatMap(({ path, prefix }) => [
       "[[databases]]",
       `path = ${tomlText(path)}`,
@@ -32,6 +42,10 @@ export function writeToml({ url, storage, sync, databases }: WatchConfig): strin
     ]),
     "",
   ].join("\n");
+}
+
+function encryptionFile(encryption: EncryptionSettings): Partial<EncryptionFile> {
+  return encryption.kind === "env" ? { keyEnv: encryption.variable } : { keyFile: encryption.path };
 }
 
 function lines(rows: AnyKeyTable, settings: object): readonly string[] {

@@ -1,24 +1,41 @@
 import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
 import type { Clock } from "../clock.ts";
 import type { DatabaseSettings, Settings } from "../config/settings.ts";
 import { toWalrustError, WalrustError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
+import type { DatabaseStatus } from "../observability/database-status.ts";
 import type { Log } from "../observability/log.ts";
+import { daemonDocument } from "../observability/status-document.ts";
+import { bootId } from "../shadow/process-identity.ts";
+import { CheckpointerWatch } from "../sqlite/checkpointer-watch.ts";
 import type { Storage } from "../storage/storage.ts";
 import { CorePool } from "../wasm/core-pool.ts";
-import { type ControlReply, type ControlRequest, ControlServer } from "./control.ts";
+import { ConfigFollower, type ConfigSource, type NewSettings } from "./config-follower.ts";
+import { ControlServer } from "./control.ts";
+import type { ControlReplies } from "./control-protocol.ts";
 import { DatabaseTask, type TaskDependencies, type TaskResult } from "./database-task.ts";
 import { openingLimit, workLimit } from "./limits.ts";
+import { Parking } from "./parking.ts";
+import { reconcile, type TaskChanges } from "./reconcile.ts";
+import { Upkeep } from "./upkeep.ts";
+import { Waker } from "./waker.ts";
 import { FolderWatcher } from "./watcher.ts";
 
 export interface DaemonOptions {
   readonly settings: Settings;
-  /** The files that the patterns of the settings match now. */
-  readonly matches: () => Promise<readonly DatabaseSettings[]>;
+  /** The files that the patterns of these settings match now. */
+  readonly matches: (settings: Settings) => Promise<readonly DatabaseSettings[]>;
+  /** Undefined: the settings stay as they are until the end. */
+  readonly config?: ConfigSource;
   readonly storage: Storage;
   readonly clock: Clock;
   readonly events: EventSink;
   readonly log: Log;
+  /** Of the program, for `walrust status`. */
+  readonly version: string;
+  /** Called once, at the start, with what tells the status of every database that is watched at the time. */
+  readonly onStarted?: (statuses: () => readonly DatabaseStatus[]) => void;
   /** Ends the daemon after a drain. */
   readonly stop: AbortSignal;
   /** Ends it at once. */
@@ -41,30 +58,51 @@ export async function runDaemon(options: DaemonOptions): Promise<readonly TaskRe
 
 /** What the tasks of one process share. */
 export async function taskDependencies(
-  options: Omit<DaemonOptions, "matches">,
+  options: Omit<DaemonOptions, "matches" | "version" | "onStarted">,
   controlSocket = "",
 ): Promise<TaskDependencies> {
-  const { settings, storage, clock, events, stop, abort } = options;
+  const { settings, storage, clock, events, log, stop, abort } = options;
+  if (!storage.conditionalPut) {
+    log.warn(
+      { storage: storage.url },
+      `${storage.url} has no conditional PUT: two machines that begin to write one backup at the same moment are told apart only some seconds later`,
+    );
+  }
   const cores = new CorePool({ maxCores: MAX_CORES });
   const { core: scanCore } = await cores.acquire();
   return {
     ...{ daemon: settings.daemon, storage, clock, events, cores, scanCore, stop, abort, controlSocket },
+    layout: settings.storage.layout,
     limitWork: workLimit(settings.daemon.uploaderConcurrency),
     limitOpening: openingLimit(),
-    nodeId: randomBytes(8).readBigUInt64BE() | 1n,
+    self: { host: hostname(), pid: process.pid, boot: bootId() },
+    newWriterId: () => randomBytes(8).readBigUInt64BE() | 1n,
+    onceHeld: new Set(),
+    log,
+    checkpointers: new CheckpointerWatch({ clock }),
+    parking: new Parking(clock),
   };
 }
 
 class Daemon {
   readonly #options: DaemonOptions;
   readonly #watcher: FolderWatcher;
+  readonly #waker: Waker;
   readonly #running = new Map<string, Running>();
-  readonly #ended: TaskResult[] = [];
-  /** Their files vanished from the patterns: how they end is nobody's trouble. */
-  readonly #dropped = new WeakSet<DatabaseTask>();
+  /** How databases ended that the settings and patterns still name, by path. */
+  readonly #ended = new Map<string, Ended>();
+  /** Paths of databases that somebody was told about. */
+  readonly #refused = new Set<string>();
+  readonly #follower: ConfigFollower | undefined;
+  #upkeep: Upkeep | undefined;
+  #settings: Settings;
+  #next: NewSettings | undefined;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
+    this.#settings = options.settings;
+    this.#waker = new Waker(options.clock);
+    this.#follower = this.#configFollower();
     this.#watcher = new FolderWatcher((folder, error) => {
       const { message } = toWalrustError(error);
       options.log.warn(
@@ -74,45 +112,131 @@ class Daemon {
     });
   }
 
+  #configFollower(): ConfigFollower | undefined {
+    const { config: source, settings, clock, log } = this.#options;
+    if (source === undefined || settings.daemon.once) return undefined;
+    const onSettings = (next: NewSettings) => {
+      this.#next = next;
+      this.#waker.wake();
+    };
+    return new ConfigFollower({ source, clock, log, onSettings });
+  }
+
   async run(): Promise<readonly TaskResult[]> {
     const { settings, storage, stop } = this.#options;
     await storage.check({ signal: stop });
-    const control = settings.daemon.once
-      ? undefined
-      : await ControlServer.listen((request) => this.#answer(request));
+    const control = settings.daemon.once ? undefined : await this.#listen();
+    this.#options.onStarted?.(() => this.#statuses());
     try {
-      const deps = await taskDependencies(this.#options, control?.path ?? "");
-      const named = settings.databases.map((database) => this.#start(database, deps));
-      await this.#lookUpGlobs(deps);
-      await this.#refuseIfAllFailed(named);
-      if (settings.globs.length > 0 && !settings.daemon.once) await this.#followGlobs(deps);
+      const deps = this.#beginUpkeep(await taskDependencies(this.#options, control?.path ?? ""));
+      await this.#refuseIfAllFailed(await this.#adjust(deps));
+      if (!settings.daemon.once) await this.#follow(deps);
       await this.#allEnded();
-      return this.#ended;
+      return [...this.#ended.values()].map(({ result }) => result);
     } finally {
       for (const { task } of this.#running.values()) task.stop();
       await this.#allEnded();
+      await this.#upkeep?.close();
       await this.#watcher.close();
       await control?.close();
     }
   }
 
-  async #answer({ database }: ControlRequest): Promise<ControlReply> {
+  /** The tasks of what is returned are heard by it. One who syncs once and ends has no time for it. */
+  #beginUpkeep(deps: TaskDependencies): TaskDependencies {
+    if (deps.daemon.once) return deps;
+    this.#upkeep = new Upkeep({ ...deps, compaction: () => this.#settings.compaction });
+    this.#upkeep.start();
+    return { ...deps, events: this.#upkeep.tap };
+  }
+
+  async #listen(): Promise<ControlServer> {
+    const { clock, storage, version, log } = this.#options;
+    const identity = { pid: process.pid, version, startedAtMs: clock.now(), storage: storage.url };
+    const control = await ControlServer.listen({
+      snapshot: ({ database }) => this.#snapshot(database),
+      status: () => daemonDocument({ ...identity, databases: this.#statuses() }),
+    });
+    if (!control.isFindable) {
+      log.warn(
+        { socket: control.path },
+        "`walrust status` cannot find this process: none of the folders for its socket can be used",
+      );
+    }
+    return control;
+  }
+
+  #statuses(): readonly DatabaseStatus[] {
+    return [...this.#running.values()].map(({ task }) => task.status());
+  }
+
+  async #snapshot(database: string): Promise<ControlReplies["snapshot"]> {
     const running = [...this.#running.values()].find(({ task }) => task.isOf(database));
     if (running === undefined)
       throw new WalrustError("DATABASE_NOT_FOUND", `${database} is not watched by this process`);
     const { key, maxTxid, sizeBytes } = await running.task.snapshot("command");
-    return { key, txid: maxTxid.toString(), sizeBytes };
+    return { key, txid: maxTxid, sizeBytes };
+  }
+
+  /** Begins and ends tasks until exactly what the settings name is watched. Returns those that it began. */
+  async #adjust(deps: TaskDependencies): Promise<readonly DatabaseTask[]> {
+    return this.#apply(await this.#changes(), deps);
+  }
+
+  async #changes(): Promise<TaskChanges> {
+    const { databases, globs } = this.#settings;
+    const matched = globs.length === 0 ? [] : await this.#options.matches(this.#settings);
+    const wanted = [...databases, ...matched];
+    const paths = new Set(wanted.map(({ path }) => path));
+    for (const path of this.#ended.keys()) if (!paths.has(path)) this.#ended.delete(path);
+    return reconcile({
+      running: [...this.#running.values()].map(({ task, isLeaving }) => ({
+        database: task.database,
+        isLeaving,
+      })),
+      ended: [...this.#ended.values()].flatMap(({ database, byItself }) => (byItself ? [database] : [])),
+      wanted,
+    });
+  }
+
+  #apply({ start, stop, restart, refused }: TaskChanges, deps: TaskDependencies): readonly DatabaseTask[] {
+    for (const { path } of stop) this.#leave(path, "dropped");
+    for (const { path } of restart) this.#leave(path, "restarted");
+    for (const { database, holder } of refused) {
+      if (this.#refused.has(database.path)) continue;
+      this.#refused.add(database.path);
+      this.#options.log.error(
+        { path: database.path },
+        `${database.path} is not backed up: it would share the key prefix ${database.name} with ${holder}`,
+      );
+    }
+    return start.map((database) => this.#start(database, deps));
+  }
+
+  #leave(path: string, why: "dropped" | "restarted"): void {
+    const running = this.#running.get(path);
+    if (running === undefined) return;
+    this.#running.set(path, { ...running, isLeaving: true, isDropped: why === "dropped" });
+    running.task.stop();
   }
 
   #start(database: DatabaseSettings, deps: TaskDependencies): DatabaseTask {
+    const { path } = database;
     const task = new DatabaseTask(database, deps);
-    const unwatch = this.#watcher.watch(database.path, () => task.wake());
+    const unwatch = this.#watcher.watch(path, () => task.wake());
+    const endUpkeep = this.#upkeep?.attend(database);
     const ended = task.run().then(async (result) => {
       (await unwatch)();
-      if (!this.#dropped.has(task)) this.#ended.push(result);
-      this.#running.delete(database.path);
+      endUpkeep?.();
+      const { isLeaving = false, isDropped = false } = this.#running.get(path) ?? {};
+      // how one ends that nobody wants any more is nobody's trouble
+      if (!isDropped) this.#ended.set(path, { database, result, byItself: !isLeaving });
+      this.#running.delete(path);
+      this.#waker.wake();
     });
-    this.#running.set(database.path, { task, ended });
+    this.#ended.delete(path);
+    this.#refused.delete(path);
+    this.#running.set(path, { task, ended, isLeaving: false, isDropped: false });
     return task;
   }
 
@@ -121,52 +245,82 @@ class Daemon {
   }
 
   /** One bad database does not disturb the others; but where none can be opened, somebody has to know at once. */
-  async #refuseIfAllFailed(named: readonly DatabaseTask[]): Promise<void> {
-    if (named.length === 0 || this.#running.size > named.length) return;
-    const failures = await Promise.all(named.map((task) => task.firstOpening));
+  async #refuseIfAllFailed(started: readonly DatabaseTask[]): Promise<void> {
+    const { databases } = this.#settings;
+    if (databases.length === 0 || started.length > databases.length) return;
+    const failures = await Promise.all(started.map((task) => task.firstOpening));
     const [first] = failures;
     if (first && failures.every((failure) => failure !== undefined)) throw first;
   }
 
-  async #followGlobs(deps: TaskDependencies): Promise<void> {
+  /** Until the stop, or until no database is left and no pattern may bring one: takes up new files and new settings. */
+  async #follow(deps: TaskDependencies): Promise<void> {
     const { stop, clock } = this.#options;
-    while (!stop.aborted) {
-      await clock.sleep(GLOB_INTERVAL_MS, { signal: stop }).catch(() => {});
-      if (!stop.aborted) await this.#lookUpGlobs(deps);
+    stop.addEventListener("abort", () => this.#waker.wake(), { once: true });
+    const over = new AbortController();
+    const following = this.#followConfig(AbortSignal.any([stop, over.signal]));
+    try {
+      while (!stop.aborted && (this.#running.size > 0 || this.#settings.globs.length > 0)) {
+        const intervalMs = this.#settings.globs.length > 0 ? GLOB_INTERVAL_MS : Number.POSITIVE_INFINITY;
+        await this.#waker.sleepUntil(clock.monotonicMs() + intervalMs);
+        if (!stop.aborted) await this.#takeNews(deps);
+      }
+    } finally {
+      over.abort();
+      await following;
     }
   }
 
-  /** Begins with files that appeared, ends with those that vanished. */
-  async #lookUpGlobs(deps: TaskDependencies): Promise<void> {
-    const { settings, matches, log } = this.#options;
-    if (settings.globs.length === 0) return;
-    const found = await matches();
-    const names = new Map(
-      [...this.#running.values()].map(({ task }) => [task.database.name, task.database.path]),
+  async #followConfig(stop: AbortSignal): Promise<void> {
+    const follower = this.#follower;
+    if (follower === undefined) return;
+    const unwatch = await this.#watcher.watchFile(follower.path, () => follower.wake());
+    await follower.run(stop).finally(unwatch);
+  }
+
+  /** Files that appeared or vanished, tasks that ended, or new settings. */
+  async #takeNews(deps: TaskDependencies): Promise<void> {
+    const next = this.#next;
+    this.#next = undefined;
+    if (next === undefined) {
+      await this.#adjust(deps);
+      return;
+    }
+    this.#settings = next.settings;
+    const changes = await this.#changes();
+    this.#apply(changes, deps);
+    this.#tellReloaded(changes, next);
+  }
+
+  #tellReloaded({ start, stop, restart }: TaskChanges, { isAsked }: NewSettings): void {
+    const parts = [
+      ["begun", start],
+      ["ended", stop],
+      ["begun anew with other settings", restart],
+    ] as const;
+    const told = parts
+      .filter(([, databases]) => databases.length > 0)
+      .map(([what, databases]) => `${what}: ${databases.map(({ name }) => name).join(", ")}`);
+    if (told.length === 0 && !isAsked) return;
+    this.#options.log.info(
+      {},
+      `configuration read again; ${told.length === 0 ? "no database changes" : told.join("; ")}`,
     );
-    for (const database of found) {
-      if (this.#running.has(database.path)) continue;
-      const taken = names.get(database.name);
-      if (taken !== undefined) {
-        log.error(
-          { path: database.path },
-          `${database.path} is not backed up: it would share the key prefix ${database.name} with ${taken}`,
-        );
-        continue;
-      }
-      names.set(database.name, database.path);
-      this.#start(database, deps);
-    }
-    const paths = new Set([...found, ...settings.databases].map(({ path }) => path));
-    for (const [path, { task }] of this.#running) {
-      if (paths.has(path)) continue;
-      this.#dropped.add(task);
-      task.stop();
-    }
   }
 }
 
 interface Running {
   readonly task: DatabaseTask;
   readonly ended: Promise<void>;
+  /** Was told to end, and drains. */
+  readonly isLeaving: boolean;
+  /** Because the settings, or the patterns, no longer name it. */
+  readonly isDropped: boolean;
+}
+
+interface Ended {
+  readonly database: DatabaseSettings;
+  readonly result: TaskResult;
+  /** Nobody told it to: it is not begun again as it was. */
+  readonly byItself: boolean;
 }

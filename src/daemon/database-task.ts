@@ -2,22 +2,35 @@ import type { Clock } from "../clock.ts";
 import type { DaemonSettings, DatabaseSettings } from "../config/settings.ts";
 import { toWalrustError, WalrustError } from "../errors.ts";
 import type { DatabaseEvent, EventSink, SnapshotTrigger } from "../events.ts";
-import { openReplica } from "../replication/open-replica.ts";
+import type { DatabaseStatus } from "../observability/database-status.ts";
+import type { Log } from "../observability/log.ts";
+import { type OpenReplicaOptions, openReplica } from "../replication/open-replica.ts";
 import type { PublishedFile, WorkLimit } from "../replication/publisher.ts";
 import type { RepairReason, Replica } from "../replication/replica.ts";
+import { takeWriterLease, type WriterIdentity, type WriterLease } from "../replication/writer-lease.ts";
 import { DatabaseLock } from "../shadow/lock.ts";
 import { createShadowFolder, type ShadowFolder, shadowFolder } from "../shadow/shadow-folder.ts";
-import { inspectDatabase } from "../sqlite/inspect.ts";
+import type { CheckpointerWatch } from "../sqlite/checkpointer-watch.ts";
+import { inspectDatabase, mayWrite } from "../sqlite/inspect.ts";
+import type { DatabasePaths } from "../sqlite/paths.ts";
+import { isSameSight, isUnchangedByClosing, sightOf } from "../sqlite/sight.ts";
+import type { LayoutName } from "../storage/keys.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { WriterId } from "../storage/writer-record.ts";
 import type { Core } from "../wasm/core.ts";
 import type { CorePool } from "../wasm/core-pool.ts";
 import { Backoff, type BackoffNews } from "./backoff.ts";
-import { Serving, type ServingEnd } from "./serving.ts";
+import type { Parking } from "./parking.ts";
+import type { Rest } from "./rest.ts";
+import { Serving, type ServingEnd, type ServingOptions } from "./serving.ts";
+import { StatusBoard } from "./status-board.ts";
 import { Waker } from "./waker.ts";
 
 export interface TaskDependencies {
   readonly daemon: DaemonSettings;
   readonly storage: Storage;
+  /** In which copies are written. */
+  readonly layout: LayoutName;
   readonly clock: Clock;
   readonly events: EventSink;
   readonly cores: CorePool;
@@ -26,7 +39,13 @@ export interface TaskDependencies {
   readonly limitWork: WorkLimit;
   /** Bounds what is opened at once, over all databases. */
   readonly limitOpening: <T>(work: () => Promise<T>) => Promise<T>;
-  readonly nodeId: bigint;
+  readonly self: WriterIdentity;
+  readonly newWriterId: () => WriterId;
+  /** Names of the databases that this process was the writer of: `--take-over` counts once for each. */
+  readonly onceHeld: Set<string>;
+  readonly log: Log;
+  readonly checkpointers: CheckpointerWatch;
+  readonly parking: Parking;
   /** Where other commands of walrust on this machine reach this process. */
   readonly controlSocket: string;
   /** Ends every task after a drain. */
@@ -44,6 +63,22 @@ export interface TaskResult {
   readonly error: WalrustError | undefined;
 }
 
+/** A quiet database that is not open: what is needed to go on with it. */
+interface Parked {
+  readonly kind: "parked";
+  readonly rest: Rest;
+  readonly writer: WriterLease;
+  readonly paths: DatabasePaths;
+}
+
+type TaskEnd = Exclude<ServingEnd, { kind: "parked" }> | Parked;
+
+/** How the database was left. */
+interface Before {
+  readonly gap?: RepairReason;
+  readonly parked?: Parked;
+}
+
 /** A snapshot that somebody waits for. */
 export interface SnapshotRequest {
   readonly trigger: SnapshotTrigger;
@@ -59,7 +94,10 @@ export class DatabaseTask {
   readonly #deps: TaskDependencies;
   readonly #waker: Waker;
   readonly #backoff: Backoff;
-  readonly #first: SnapshotRequest | undefined;
+  readonly #board: StatusBoard;
+  /** For when the database is open. */
+  #asked: SnapshotRequest | undefined;
+  #isParked = false;
   readonly #stop: AbortController = new AbortController();
   /** Settled by the end of the first try to open: with what went wrong, if something did. */
   readonly firstOpening: Promise<WalrustError | undefined>;
@@ -68,13 +106,16 @@ export class DatabaseTask {
   /** With symbolic links resolved, once it was found. */
   #databasePath: string | undefined;
   #lastError: WalrustError | undefined;
+  /** Storage is left alone for a while, and that was told. */
+  #isCircuitOpen = false;
 
   /** @param first a snapshot to begin with */
   constructor(database: DatabaseSettings, deps: TaskDependencies, first?: SnapshotRequest) {
     this.database = database;
-    this.#first = first;
+    this.#asked = first;
     this.#deps = deps;
     this.#waker = new Waker(deps.clock);
+    this.#board = new StatusBoard(database, deps.clock);
     this.#backoff = new Backoff(deps.clock, (news) => this.#tellTrouble(news));
     this.firstOpening = new Promise((resolve) => {
       this.#opened = resolve;
@@ -84,6 +125,11 @@ export class DatabaseTask {
   /** @param database absolute path, symbolic links resolved */
   isOf(database: string): boolean {
     return this.#databasePath === database;
+  }
+
+  /** What is known of it at this moment. */
+  status(): DatabaseStatus {
+    return this.#board.status();
   }
 
   /** Something may have happened to the database. */
@@ -99,6 +145,12 @@ export class DatabaseTask {
 
   /** Errors: those of the snapshot; DATABASE_LOCKED while the database is not open. */
   async snapshot(trigger: SnapshotTrigger): Promise<PublishedFile> {
+    if (this.#serving === undefined && this.#isParked) {
+      return new Promise((resolve, reject) => {
+        this.#asked = { trigger, done: (taken) => void taken.then(resolve, reject) };
+        this.wake();
+      });
+    }
     if (this.#serving === undefined) {
       throw new WalrustError("DATABASE_LOCKED", `${this.database.path} is not open at this moment`, {
         ...(this.#lastError && { cause: this.#lastError }),
@@ -114,15 +166,26 @@ export class DatabaseTask {
     const { clock, daemon } = this.#deps;
     const stop = AbortSignal.any([this.#deps.stop, this.#stop.signal]);
     stop.addEventListener("abort", () => this.#waker.wake(), { once: true });
-    let gap: RepairReason | undefined;
+    let before: Before = {};
     for (;;) {
       try {
-        const end = await this.#serveOnce(stop, gap);
+        const end = await this.#serveOnce(stop, before);
+        before = {};
         if (end.kind === "stopped")
           return { name, isComplete: end.isComplete, error: end.isComplete ? undefined : this.#lastError };
-        gap = end.kind === "gap" ? end.reason : undefined;
+        if (end.kind === "gap") before = { gap: end.reason };
+        if (end.kind === "parked") {
+          const woken = await this.#rest(end, stop);
+          if (woken === "stopped") return { name, isComplete: true, error: undefined };
+          before = { parked: end };
+        }
       } catch (error) {
+        // what was known of a parked one may be wrong; that there is a gap stays so until it is repaired
+        before = before.gap === undefined ? {} : { gap: before.gap };
         const failure = toWalrustError(error);
+        this.#asked?.done(Promise.reject(failure));
+        this.#asked = undefined;
+        if (failure.code === "STORAGE_FENCED") return this.#fenced(failure);
         const retryAtMs = this.#backoff.failed(failure);
         this.#opened(failure);
         if (stop.aborted || daemon.once) return { name, isComplete: false, error: failure };
@@ -131,47 +194,121 @@ export class DatabaseTask {
     }
   }
 
-  async #serveOnce(stop: AbortSignal, gap: RepairReason | undefined): Promise<ServingEnd> {
-    const { daemon, controlSocket } = this.#deps;
+  /** For good: two that took a database from one another again and again would leave no copy of use. */
+  #fenced(error: WalrustError): TaskResult {
+    this.#tell({ type: "fenced", error });
+    this.#opened(error);
+    return { name: this.database.name, isComplete: false, error };
+  }
+
+  /**
+   * Nothing of the database is held open until somebody writes to it, asks for a snapshot, or one is due. Hints come for other reasons too, also
+   * from our own closing: the look decides.
+   */
+  async #rest({ rest, paths }: Parked, stop: AbortSignal): Promise<"woken" | "stopped"> {
+    const { parking, clock } = this.#deps;
+    const sight = sightOf(paths);
+    if (!isUnchangedByClosing(rest.sight, sight)) return "woken";
+    this.#tell({ type: "parked", txid: rest.copy.published.txid });
+    this.#isParked = true;
+    try {
+      const hasChanged = () => !isSameSight(sight, sightOf(paths));
+      while (!hasChanged()) {
+        if (stop.aborted) return "stopped";
+        if (this.#asked !== undefined || clock.monotonicMs() >= rest.wakeAtMs) return "woken";
+        await parking.rest({ waker: this.#waker, hasChanged }, rest.wakeAtMs);
+      }
+      return "woken";
+    } finally {
+      this.#isParked = false;
+    }
+  }
+
+  async #serveOnce(stop: AbortSignal, before: Before): Promise<TaskEnd> {
+    const settled = await this.#deps.parking.begin();
+    try {
+      return await this.#openAndServe(stop, before, settled);
+    } finally {
+      settled();
+    }
+  }
+
+  async #openAndServe(stop: AbortSignal, before: Before, settled: () => void): Promise<TaskEnd> {
+    const { daemon, controlSocket, parking } = this.#deps;
     // before anything is made beside it
-    const { database } = inspectDatabase(this.database.path).paths;
+    const { paths } = inspectDatabase(this.database.path);
+    const { database } = paths;
     this.#databasePath = database;
+    const observe = this.database.sync.observe || !mayWrite(paths);
     const folder = shadowFolder(database, daemon.shadowDir);
     createShadowFolder(folder);
     const lock = DatabaseLock.acquire(folder.lock, database, controlSocket);
+    parking.opened();
     try {
-      const replica = await this.#deps.limitOpening(() => this.#open(folder, stop, gap));
+      // one that was written to while it was parked is drained at the stop like all others
+      const signal = daemon.once || before.parked ? this.#deps.abort : stop;
+      const writer = before.parked?.writer ?? (await this.#takeLease(folder, signal, settled));
+      const replica = await this.#deps.limitOpening(() =>
+        this.#open({ folder, writer, signal, observe }, before),
+      );
       try {
-        return await this.#serve(replica, stop);
+        const end = await this.#serve(replica, { stop, settled, rest: before.parked?.rest });
+        return end.kind === "parked" ? { ...end, writer, paths: replica.link.facts.paths } : end;
       } finally {
         this.#serving = undefined;
+        this.#board.left();
         replica.close();
       }
     } finally {
+      parking.closed();
       lock.release();
     }
   }
 
-  #open(folder: ShadowFolder, stop: AbortSignal, gap: RepairReason | undefined): Promise<Replica> {
-    const { storage, clock, cores, scanCore, limitWork, nodeId, abort } = this.#deps;
+  /** Not within the limit of openings: it may wait for another writer. */
+  async #takeLease(folder: ShadowFolder, signal: AbortSignal, onWait: () => void): Promise<WriterLease> {
+    const { storage, clock, self, newWriterId, daemon, onceHeld, log } = this.#deps;
+    const { name } = this.database;
+    const writer = await takeWriterLease({
+      ...{ storage, name, folder, clock, self, newWriterId, signal },
+      takeOver: daemon.takeOver && !onceHeld.has(name),
+      onTakeOver: ({ host, pid }, waitMs) => {
+        onWait();
+        log.warn(
+          { database: name, host, pid, waitMs },
+          `${name}: taking the backup over from process ${pid} on ${host}, which stops as soon as it learns of it`,
+        );
+      },
+    });
+    onceHeld.add(name);
+    return writer;
+  }
+
+  #open(
+    opening: Pick<OpenReplicaOptions, "folder" | "writer" | "signal" | "observe">,
+    { gap, parked }: Before,
+  ): Promise<Replica> {
+    const { storage, layout, clock, cores, scanCore, limitWork } = this.#deps;
     const { path, name, sync } = this.database;
     return openReplica({
-      ...{ path, name, storage, folder, clock, cores, scanCore, nodeId, limit: limitWork },
+      ...{ path, name, layout, storage, clock, cores, scanCore, limit: limitWork },
+      ...opening,
       manifestIntervalMs: sync.manifestIntervalMs,
-      signal: this.#deps.daemon.once ? abort : stop,
       ...(gap !== undefined && { gap }),
+      ...(parked !== undefined && { known: parked.rest.copy }),
     });
   }
 
-  async #serve(replica: Replica, stop: AbortSignal): Promise<ServingEnd> {
+  async #serve(
+    replica: Replica,
+    { stop, ...options }: Pick<ServingOptions, "stop" | "rest" | "settled">,
+  ): Promise<ServingEnd> {
     const { clock, daemon, abort } = this.#deps;
     const { path, sync } = this.database;
-    this.#tell({
-      type: "opened",
-      path,
-      how: replica.duty.kind === "none" ? "continue" : replica.duty.kind,
-      txid: replica.published?.txid ?? 0n,
-    });
+    const how = replica.duty.kind === "none" ? "continue" : replica.duty.kind;
+    // that a parked one goes on is no news
+    if (options.rest === undefined || how !== "continue")
+      this.#tell({ type: "opened", path, how, txid: replica.published?.txid ?? 0n });
     const serving = new Serving(replica, {
       ...{ sync, clock, stop, abort },
       ...{
@@ -179,11 +316,16 @@ export class DatabaseTask {
         backoff: this.#backoff,
         once: daemon.once,
         shadowMaxSizeBytes: daemon.shadowMaxSizeBytes,
+        checkpointers: this.#deps.checkpointers,
+        parking: this.#deps.parking,
       },
+      ...options,
       tell: (event) => this.#tell(event),
     });
     this.#serving = serving;
-    this.#first?.done(serving.snapshot(this.#first.trigger));
+    this.#board.serves(() => serving.facts());
+    this.#asked?.done(serving.snapshot(this.#asked.trigger));
+    this.#asked = undefined;
     this.#opened(undefined);
     const end = await serving.run();
     if (end.kind === "stopped")
@@ -192,18 +334,24 @@ export class DatabaseTask {
   }
 
   #tell(event: DatabaseEvent): void {
+    this.#board.hear(event);
     this.#deps.events({ database: this.database.name, ...event });
   }
 
   #tellTrouble(news: BackoffNews): void {
     if (news.kind === "recovered") {
       this.#lastError = undefined;
+      this.#isCircuitOpen = false;
       this.#tell({ type: "recovered", afterMs: news.afterMs });
       return;
     }
     const { error, attempts } = news;
     this.#lastError = error;
     if (error.code === "STORAGE_AUTH" && attempts === 1) this.#tell({ type: "auth_failure", error });
+    if (error.details["circuitOpen"] === true && !this.#isCircuitOpen) {
+      this.#isCircuitOpen = true;
+      this.#tell({ type: "circuit_breaker_open", error });
+    }
     this.#tell({ type: "sync_failed", error, attempts });
   }
 }

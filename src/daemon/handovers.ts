@@ -7,6 +7,7 @@ import {
   barrierHandover,
   type HandoverResult,
   handover,
+  observerHandover,
   optimisticHandover,
   truncateLog,
 } from "../sqlite/handover.ts";
@@ -30,6 +31,9 @@ const FAILURE_RETRY_MS = 2000;
 const LARGE_BYTES = 1 << 20;
 /** A publication under way leaves less to copy: it is waited for until the log is so many times its least length. */
 const PATIENCE = 64;
+
+/** How long a log is let go that we may only read, and that grows without end behind our pin. */
+const LET_GO_MS = 100;
 
 /** A log of so many frames grows: before the application's autocheckpoint (at 1,000 by default) the pin leaves mark 0. */
 const MARK_ZERO_FRAMES = 200;
@@ -69,6 +73,12 @@ export class Handovers {
     this.#lastMs = clock.monotonicMs();
   }
 
+  /** The application's own checkpoint got everything into the database, and the pin rests at mark 0. */
+  gaveWay(): void {
+    this.#isBusy = false;
+    this.#restsAtMarkZero();
+  }
+
   get frames(): number {
     return this.#replica.capture.frames - this.#framesBefore;
   }
@@ -95,12 +105,26 @@ export class Handovers {
       return { kind: "exceeded", frames };
     }
     try {
-      const result = await (due.barrier ? this.#chase(truncate) : this.#copyAnd(optimisticHandover));
+      const result = await this.#begin(due.barrier, truncate, isPublishing);
       return this.#conclude(result, frames);
     } catch (error) {
       this.#retryAtMs = this.#clock.monotonicMs() + FAILURE_RETRY_MS;
       return { kind: "failed", error: toWalrustError(error) };
     }
+  }
+
+  #begin(barrier: boolean, truncate: boolean, isPublishing: boolean): Promise<HandoverOutcome> {
+    if (this.#replica.link.observe) return this.#observe(isPublishing);
+    return barrier ? this.#chase(truncate) : this.#copyAnd(optimisticHandover);
+  }
+
+  async #observe(isPublishing: boolean): Promise<HandoverOutcome> {
+    const moved = await this.#copyAnd(observerHandover);
+    const isEndless = this.frames >= PATIENCE * Math.max(1, this.#sync.minCheckpointPages);
+    if (moved.kind !== "busy" || isPublishing || !isEndless) return moved;
+    const outcome = await this.#replica.letGoFor(LET_GO_MS);
+    if (outcome.kind === "gap") return outcome;
+    return { kind: "done", how: "optimistic", end: this.#replica.capture.state.log, heldMs: 0 };
   }
 
   /** First most of what the shadow WAL must have, letting others run; what comes meanwhile is little. */
@@ -163,11 +187,15 @@ export class Handovers {
     // the next one may be far: its second connection comes again when it is needed
     if (result.how === "optimistic") this.#replica.link.releaseSpare();
     this.#isBusy = result.how !== "optimistic";
+    this.#restsAtMarkZero();
+    return { kind: "done", result, frames };
+  }
+
+  #restsAtMarkZero(): void {
     this.#framesBefore = this.#replica.capture.frames;
-    this.#lastMs = nowMs;
+    this.#lastMs = this.#clock.monotonicMs();
     this.#retryDelayMs = FIRST_RETRY_MS;
     this.#exceeded = false;
-    return { kind: "done", result, frames };
   }
 
   #delayMs(why: BusyReason): number {

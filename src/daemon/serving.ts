@@ -4,10 +4,16 @@ import { toWalrustError, type WalrustError } from "../errors.ts";
 import type { DatabaseEvent, SnapshotTrigger } from "../events.ts";
 import type { PublishedFile } from "../replication/publisher.ts";
 import type { DutyOutcome, RepairReason, Replica } from "../replication/replica.ts";
+import type { CheckpointerWatch } from "../sqlite/checkpointer-watch.ts";
 import type { Backoff } from "./backoff.ts";
+import { GivingWay } from "./giving-way.ts";
 import { type HandoverNews, Handovers } from "./handovers.ts";
+import type { Parking } from "./parking.ts";
+import { type Rest, restOf } from "./rest.ts";
 import { pollAt, publishAt } from "./schedule.ts";
+import { type ServingFacts, servingFacts } from "./serving-facts.ts";
 import { type SnapshotNews, Snapshots } from "./snapshots.ts";
+import { handoverEvent, publishedEvent, snapshotEvent } from "./telling.ts";
 import type { Waker } from "./waker.ts";
 
 export interface ServingOptions {
@@ -18,6 +24,12 @@ export interface ServingOptions {
   /** Sync what is there, take a snapshot if one is asked for, then stop; nothing is tried again. */
   readonly once: boolean;
   readonly shadowMaxSizeBytes: number;
+  readonly checkpointers: CheckpointerWatch;
+  readonly parking: Parking;
+  /** It was parked until now. */
+  readonly rest?: Rest | undefined;
+  /** It goes its way: others may be opened. Safe to call twice. */
+  readonly settled: () => void;
   readonly tell: (event: DatabaseEvent) => void;
   /** Ends the loop after a drain. */
   readonly stop: AbortSignal;
@@ -29,9 +41,15 @@ export type ServingEnd =
   | { readonly kind: "stopped"; readonly isComplete: boolean; readonly unpublished: bigint }
   /** Local frames do not lead on: the database is opened again and repaired. */
   | { readonly kind: "gap"; readonly reason: RepairReason }
+  /** Quiet, and done with: it can be let go until somebody writes to it. */
+  | { readonly kind: "parked"; readonly rest: Rest }
   /** What storage holds is not what we think: look again. */
   | { readonly kind: "reopen" };
 
+/** A database that could be parked by then would be. */
+const SETTLED_MS = 5_000;
+/** A first copy of more than this takes its time. */
+const LARGE_BYTES = 64 << 20;
 const CURSOR_INTERVAL_MS = 10_000;
 /** How long a drain may take before what is left stays for the next start. */
 const DRAIN_LIMIT_MS = 30_000;
@@ -41,24 +59,36 @@ export class Serving {
   readonly #options: ServingOptions;
   readonly #replica: Replica;
   readonly #handovers: Handovers;
+  readonly #givingWay: GivingWay;
   readonly #snapshots: Snapshots;
   /** Remote work under way, one at a time; snapshots run beside it. */
   #work: Promise<void> | undefined;
   #end: ServingEnd | undefined;
   #failure: WalrustError | undefined;
   #lastPollMs = Number.NEGATIVE_INFINITY;
-  #lastCommitMs = Number.NEGATIVE_INFINITY;
-  #lastPublishMs = Number.NEGATIVE_INFINITY;
+  #lastCommitMs: number;
+  #lastPublishMs: number;
+  readonly #openedMs: number;
   #lastCursorMs: number;
   #retryAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(replica: Replica, options: ServingOptions) {
-    const { sync, clock } = options;
+    const { sync, clock, checkpointers, waker, rest } = options;
     this.#replica = replica;
     this.#options = options;
     this.#handovers = new Handovers(replica, sync, clock);
-    this.#snapshots = new Snapshots(replica, sync, clock, (news) => this.#toldBySnapshot(news));
-    this.#lastCursorMs = clock.monotonicMs();
+    this.#givingWay = new GivingWay(replica, clock, checkpointers, () => waker.wake());
+    this.#snapshots = new Snapshots(
+      replica,
+      sync,
+      clock,
+      (news) => this.#toldBySnapshot(news),
+      rest?.snapshots,
+    );
+    this.#openedMs = clock.monotonicMs();
+    this.#lastCursorMs = this.#openedMs;
+    this.#lastCommitMs = rest?.lastCommitMs ?? Number.NEGATIVE_INFINITY;
+    this.#lastPublishMs = rest?.lastPublishMs ?? Number.NEGATIVE_INFINITY;
   }
 
   /** Errors: see Snapshots.ask. */
@@ -68,9 +98,15 @@ export class Serving {
     return taken;
   }
 
+  facts(): ServingFacts {
+    return servingFacts(this.#replica, this.#snapshots, this.#lastCommitMs);
+  }
+
   /** Errors: DATABASE_*, LOCAL_* that the loop cannot outwait; then the database is opened again. */
   async run(): Promise<ServingEnd> {
-    const { stop, waker, once } = this.#options;
+    const { stop, waker, once, settled } = this.#options;
+    const { capture, link } = this.#replica;
+    if (capture.state.commitPages * link.facts.pageSizeBytes > LARGE_BYTES) settled();
     try {
       const reopen = await this.#doDuty();
       if (reopen) return reopen;
@@ -81,6 +117,7 @@ export class Serving {
       }
       return await this.#drain();
     } finally {
+      this.#givingWay.end();
       await this.#work;
       await this.#snapshots.stop();
     }
@@ -102,6 +139,7 @@ export class Serving {
         const isStuck = failure.code === "INTEGRITY_CHAIN"; // the duty brings what these frames cannot
         if (stop.aborted || once || !(isStuck || isOutwaited(failure))) throw failure;
         const retryAtMs = backoff.failed(failure);
+        this.#options.settled();
         // An earlier try was stored, its answer lost, and the database went on: the same key would never be free again.
         if (failure.code === "STORAGE_CONFLICT") return { kind: "reopen" };
         if (isStuck) this.#replica.capture.pending.drop();
@@ -127,10 +165,42 @@ export class Serving {
     });
     const news = await this.#handovers.doIfDue(this.#lastCommitMs, this.#work !== undefined);
     if (news) this.#toldByHandover(news);
+    await this.#giveWay();
     this.#boundShadow();
     if (this.#failure) throw this.#failure;
     this.#noteHealth();
-    return this.#end;
+    return this.#end ?? this.#park();
+  }
+
+  /** Where many databases are open, a quiet one is let go. */
+  #park(): ServingEnd | undefined {
+    const { clock, backoff, settled } = this.#options;
+    const quietForMs = clock.monotonicMs() - Math.max(this.#openedMs, this.#lastCommitMs);
+    if (!this.#isQuiet || clock.monotonicMs() - this.#openedMs > SETTLED_MS) settled();
+    if (!this.#isQuiet || this.#work !== undefined || backoff.isTroubled) return undefined;
+    const rest = restOf({
+      ...{ replica: this.#replica, handovers: this.#handovers, snapshots: this.#snapshots },
+      ...{ lastPublishMs: this.#lastPublishMs, lastCommitMs: this.#lastCommitMs },
+      ...{ nowMs: clock.now(), quietForMs },
+    });
+    return rest && { kind: "parked", rest };
+  }
+
+  /** So quiet that it is let go as soon as everything is done. */
+  get #isQuiet(): boolean {
+    const { parking, once, clock } = this.#options;
+    const { quietMs } = parking;
+    return !once && quietMs !== undefined && clock.monotonicMs() - this.#lastCommitMs >= quietMs;
+  }
+
+  /** A pin that rests at mark 0 hinders nobody; one behind which the log grew may. */
+  async #giveWay(): Promise<void> {
+    if (this.#handovers.frames === 0) return this.#givingWay.end();
+    this.#givingWay.begin();
+    if (!this.#givingWay.isAsked) return;
+    const outcome = await this.#givingWay.proceed();
+    if (outcome === "free") this.#handovers.gaveWay();
+    else if (outcome !== "moved") this.#end = outcome;
   }
 
   /** Opened again after trouble, nothing failed since, and storage has everything: the trouble is over. */
@@ -165,9 +235,7 @@ export class Serving {
     this.#lastPublishMs = nowMs;
     const file = await this.#replica.publish({ signal });
     if (file === undefined) return false;
-    const { minTxid, maxTxid, pages, sizeBytes } = file;
-    const lagMs = clock.monotonicMs() - waitingSinceMs;
-    tell({ type: "published", file: file.key, minTxid, maxTxid, pages, sizeBytes, lagMs });
+    tell(publishedEvent(file, clock.monotonicMs() - waitingSinceMs));
     return true;
   }
 
@@ -185,6 +253,11 @@ export class Serving {
   }
 
   #failed(error: WalrustError): void {
+    if (error.code === "STORAGE_FENCED") {
+      this.#failure = error; // the task ends with it, and says so
+      this.#snapshots.abandon();
+      return;
+    }
     if (error.code === "INTEGRITY_CHAIN") this.#end = { kind: "gap", reason: "pages-missing" };
     else if (error.code === "STORAGE_CONFLICT") this.#end = { kind: "reopen" };
     else if (this.#options.once || !isOutwaited(error)) this.#failure = error;
@@ -217,7 +290,9 @@ export class Serving {
       while (await this.#publish(signal));
       if (this.#replica.manifest.isDirty) await this.#replica.writeManifest({ signal });
     } catch (error) {
-      this.#options.backoff.failed(toWalrustError(error));
+      const failure = toWalrustError(error);
+      if (failure.code === "STORAGE_FENCED") throw failure;
+      this.#options.backoff.failed(failure);
     } finally {
       cancel();
     }
@@ -237,7 +312,8 @@ export class Serving {
   }
 
   get #manifestAtMs(): number | undefined {
-    const { dueAtMs } = this.#replica.manifest;
+    const { soonestMs, dueAtMs: afterBurstMs } = this.#replica.manifest;
+    const dueAtMs = this.#isQuiet ? soonestMs : afterBurstMs;
     return dueAtMs === undefined ? undefined : Math.max(dueAtMs, this.#retryAtMs);
   }
 
@@ -265,14 +341,13 @@ export class Serving {
       case "adopted":
         return;
       case "repaired":
-        tell({ type: "gap_repaired", reason: outcome.reason, txid, pages: outcome.file?.pages ?? 0 });
+        if (outcome.file === undefined) return; // nothing differs: it went on all the same
+        tell({ type: "gap_repaired", reason: outcome.reason, txid, pages: outcome.file.pages });
         return;
-      case "snapshot": {
-        const { key, sizeBytes } = outcome.file;
+      case "snapshot":
         this.#snapshots.took(txid);
-        tell({ type: "snapshot", file: key, txid, sizeBytes, durationMs, trigger: "first" });
+        tell(snapshotEvent(outcome.file, "first", durationMs));
         return;
-      }
       default:
         outcome satisfies never;
     }
@@ -288,14 +363,7 @@ export class Serving {
     } else {
       const { file, trigger, durationMs } = news;
       this.#options.backoff.succeeded();
-      tell({
-        type: "snapshot",
-        file: file.key,
-        txid: file.maxTxid,
-        sizeBytes: file.sizeBytes,
-        durationMs,
-        trigger,
-      });
+      tell(snapshotEvent(file, trigger, durationMs));
     }
     waker.wake();
   }
@@ -304,12 +372,7 @@ export class Serving {
     const { tell, sync } = this.#options;
     switch (news.kind) {
       case "done":
-        tell({
-          type: "handover",
-          how: news.result.how,
-          frames: news.frames,
-          heldMs: news.result.heldMs,
-        });
+        tell(handoverEvent(news));
         return;
       case "gap":
         this.#end = news;
@@ -330,7 +393,8 @@ export class Serving {
   }
 }
 
-/** Storage and the local disk come back; a database that cannot be read has to be opened again. */
+/** Storage and the local disk come back; a database that cannot be read has to be opened again, and one that another writer has is left to it. */
 function isOutwaited(error: WalrustError): boolean {
+  if (error.code === "STORAGE_FENCED") return false;
   return error.exitCode === 4 || error.code === "LOCAL_DISK_FULL";
 }

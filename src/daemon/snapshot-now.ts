@@ -3,7 +3,7 @@ import type { PublishedFile } from "../replication/publisher.ts";
 import { DatabaseLock } from "../shadow/lock.ts";
 import { createShadowFolder, shadowFolder } from "../shadow/shadow-folder.ts";
 import { inspectDatabase } from "../sqlite/inspect.ts";
-import { askDaemon } from "./control.ts";
+import { askDaemon } from "./ask-daemon.ts";
 import { DatabaseTask, type TaskDependencies } from "./database-task.ts";
 
 export interface SnapshotTaken {

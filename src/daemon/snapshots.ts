@@ -3,6 +3,7 @@ import type { SyncSettings } from "../config/settings.ts";
 import { toWalrustError, WalrustError } from "../errors.ts";
 import type { SnapshotTrigger } from "../events.ts";
 import type { PublishedFile } from "../replication/publisher.ts";
+import type { NewestSnapshot } from "../replication/remote-head.ts";
 import type { Replica, SnapshotPoint } from "../replication/replica.ts";
 import { snapshotAt } from "./schedule.ts";
 
@@ -16,6 +17,13 @@ export type SnapshotNews =
   | { readonly kind: "failed"; readonly error: WalrustError };
 
 const RETRY_MS = 30_000;
+
+/** What is remembered of one that is not open (rest.ts). Times are of the monotonic clock. */
+export interface SnapshotMemory {
+  readonly lastTxid: bigint;
+  readonly lastMs: number;
+  readonly firstChangeMs: number;
+}
 
 interface Request {
   readonly trigger: SnapshotTrigger;
@@ -32,7 +40,7 @@ type State =
       readonly trigger: SnapshotTrigger;
       readonly sinceMs: number;
     }
-  | { readonly kind: "running" };
+  | { readonly kind: "running"; readonly sinceMs: number };
 
 /** Takes the snapshots of one database: one at a time, when a trigger or somebody asks for it. */
 export class Snapshots {
@@ -44,17 +52,31 @@ export class Snapshots {
   #running: Promise<void> = Promise.resolve();
   #lastTxid: bigint;
   #lastMs: number;
+  #newest: NewestSnapshot | undefined;
   #firstChangeMs: number;
   #retryAtMs = 0;
   #asked: Request | undefined;
 
-  constructor(replica: Replica, sync: SyncSettings, clock: Clock, tell: (news: SnapshotNews) => void) {
+  constructor(
+    replica: Replica,
+    sync: SyncSettings,
+    clock: Clock,
+    tell: (news: SnapshotNews) => void,
+    memory?: SnapshotMemory,
+  ) {
     this.#replica = replica;
     this.#sync = sync;
     this.#clock = clock;
     this.#tell = tell;
     const nowMs = clock.monotonicMs();
     const newest = replica.newestSnapshot;
+    this.#newest = newest;
+    if (memory !== undefined) {
+      this.#lastTxid = memory.lastTxid;
+      this.#lastMs = memory.lastMs;
+      this.#firstChangeMs = memory.firstChangeMs;
+      return;
+    }
     this.#lastTxid = newest?.txid ?? replica.published?.txid ?? 0n;
     // `on_startup`: the interval counts from the newest snapshot that storage has, else from now
     const ageMs = newest === undefined || !sync.onStartup ? 0 : Math.max(0, clock.now() - newest.takenAtMs);
@@ -66,6 +88,17 @@ export class Snapshots {
   took(txid: bigint): void {
     this.#lastTxid = txid;
     this.#lastMs = this.#clock.monotonicMs();
+    this.#newest = { txid, takenAtMs: this.#clock.now() };
+  }
+
+  /** The newest one in storage, as far as is known. */
+  get newest(): NewestSnapshot | undefined {
+    return this.#newest;
+  }
+
+  /** When the one under way began, on the monotonic clock. */
+  get sinceMs(): number | undefined {
+    return this.#state.kind === "none" ? undefined : this.#state.sinceMs;
   }
 
   /** Takes one as soon as it can be. Errors: those of storage; USAGE when one is asked for already. */
@@ -76,6 +109,15 @@ export class Snapshots {
     return new Promise((resolve, reject) => {
       this.#asked = { trigger, resolve, reject };
     });
+  }
+
+  get memory(): SnapshotMemory {
+    return { lastTxid: this.#lastTxid, lastMs: this.#lastMs, firstChangeMs: this.#firstChangeMs };
+  }
+
+  /** None is under way or asked for. */
+  get isIdle(): boolean {
+    return this.#state.kind === "none" && this.#asked === undefined;
   }
 
   get isAsked(): boolean {
@@ -136,7 +178,7 @@ export class Snapshots {
     { point, trigger, sinceMs }: Extract<State, { kind: "pinned" }>,
     signal: AbortSignal,
   ): Promise<void> {
-    this.#state = { kind: "running" };
+    this.#state = { kind: "running", sinceMs };
     try {
       const file = await this.#replica.publishSnapshot(point, { signal });
       this.took(point.txid);

@@ -15,11 +15,14 @@ export class Waker {
     this.#wake?.();
   }
 
-  /** @param atMs on the monotonic clock */
+  /** @param atMs on the monotonic clock; without an end for Infinity */
   async sleepUntil(atMs: number): Promise<void> {
     if (!this.#news) {
       await new Promise<void>((resolve) => {
-        const cancel = this.#clock.schedule(Math.max(0, atMs - this.#clock.monotonicMs()), resolve);
+        const cancel =
+          atMs === Number.POSITIVE_INFINITY
+            ? () => {}
+            : this.#clock.schedule(Math.max(0, atMs - this.#clock.monotonicMs()), resolve);
         this.#wake = () => {
           cancel();
           resolve();

@@ -17,9 +17,17 @@ export class FolderWatcher {
   }
 
   /** Calls `hint` whenever the database or its log changes; the function returned ends that. */
-  async watch(databasePath: string, hint: Hint): Promise<() => void> {
-    const folder = await this.#folder(dirname(databasePath));
-    const paths = [databasePath, `${databasePath}-wal`];
+  watch(databasePath: string, hint: Hint): Promise<() => void> {
+    return this.#watch([databasePath, `${databasePath}-wal`], dirname(databasePath), hint);
+  }
+
+  /** The same for a file that is no database. */
+  watchFile(path: string, hint: Hint): Promise<() => void> {
+    return this.#watch([path], dirname(path), hint);
+  }
+
+  async #watch(paths: readonly string[], folderPath: string, hint: Hint): Promise<() => void> {
+    const folder = await this.#folder(folderPath);
     for (const path of paths) folder.hints.set(path, hint);
     return () => {
       for (const path of paths) folder.hints.delete(path);

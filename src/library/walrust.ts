@@ -2,14 +2,17 @@ import path from "node:path";
 import { systemClock } from "../clock.ts";
 import type { Environment } from "../config/environment.ts";
 import { librarySettings, type StorageOptions } from "../config/library-settings.ts";
-import type { SyncSettings } from "../config/settings.ts";
+import { retentionPolicy } from "../config/retention.ts";
+import type { CompactionSettings, RetentionSettings, SyncSettings } from "../config/settings.ts";
 import { type WatchedDatabase, writeToml } from "../config/write-toml.ts";
 import { WalrustError } from "../errors.ts";
 import { silentLog } from "../observability/silent-log.ts";
+import type { VerifiedAndFixed } from "../restore/fix-manifest.ts";
 import type { ListedDatabase, RestorePoints } from "../restore/list.ts";
 import type { RestoreTarget } from "../restore/plan.ts";
 import type { RestoreResult, RestoreOptions as RestoringOptions } from "../restore/restore.ts";
 import type { VerifyOptions, VerifyReport } from "../restore/verify.ts";
+import type { CompactProgress, CompactReport } from "../retention/compact.ts";
 import type { CallOptions } from "../storage/storage.ts";
 import { type OpenedWalrust, openWalrust } from "../walrust.ts";
 import { type Document, startProgram, withConfigFile } from "./program.ts";
@@ -29,6 +32,12 @@ export interface RestoreOptions extends Omit<RestoringOptions, "target"> {
   readonly nearest?: boolean;
 }
 
+export interface CompactOptions extends Partial<RetentionSettings>, Partial<CompactionSettings>, CallOptions {
+  /** Do it. Without it the report says what would be done. */
+  readonly force?: boolean;
+  readonly onProgress?: (progress: CompactProgress) => void;
+}
+
 export interface SnapshotResult {
   readonly name: string;
   /** The object in storage. */
@@ -37,6 +46,12 @@ export interface SnapshotResult {
   readonly sizeBytes: number;
   /** Who took it: a daemon that watches the database, or a process of its own. */
   readonly takenBy: "daemon" | "here";
+}
+
+export interface ReplicateOptions {
+  /** Between two looks at the storage (5000). */
+  readonly intervalMs?: number;
+  readonly onEvent?: (event: Readonly<Record<string, unknown>>) => void;
 }
 
 export interface WatchOptions {
@@ -59,7 +74,7 @@ export class Walrust {
   constructor(url: string, options: WalrustOptions = {}) {
     const { env = process.env, ...storage } = options;
     this.#url = url;
-    this.#options = storage;
+    this.#options = withAbsoluteKeyFile(storage);
     this.#env = env;
     librarySettings(url, storage, env);
   }
@@ -105,6 +120,21 @@ export class Walrust {
     return this.#with((walrust) => walrust.verify(name, options));
   }
 
+  /** The same, and rewrites the manifest from the objects. What is lost stays lost, and in `report.findings`. */
+  verifyAndFix(name: string, options: VerifyOptions = {}): Promise<VerifiedAndFixed> {
+    return this.#with((walrust) => walrust.verifyAndFix(name, options));
+  }
+
+  /**
+   * Retention and merging of one database: what stays, what goes and what is merged. Nothing is changed without `force`. See
+   * `walrust compact`; no walrust.toml is read.
+   */
+  compact(name: string, options: CompactOptions = {}): Promise<CompactReport> {
+    const { fineWindowMs, stepMs, hourly, daily, weekly, monthly, ...compacting } = options;
+    const policy = retentionPolicy({ fineWindowMs, stepMs, hourly, daily, weekly, monthly });
+    return this.#with((walrust) => walrust.compact(name, { ...compacting, policy }));
+  }
+
   /**
    * Keeps copies of these databases, paths or patterns, until stop() is called or this process ends. It runs as a child
    * process: in this one, touching a database that is open here would drop SQLite's locks on it.
@@ -112,7 +142,21 @@ export class Walrust {
   watch(databases: readonly (string | WatchedDatabase)[], options: WatchOptions = {}): WatchProcess {
     const { sync = {}, onEvent = () => {} } = options;
     const toml = this.#toml(databases.map(absolute), sync);
-    return new WatchProcess({ toml, env: this.#env, clock: systemClock, onDocument: onEvent });
+    // a port that the program did not ask for would surprise it
+    const command = ["watch", "--no-metrics"];
+    return new WatchProcess({ command, toml, env: this.#env, clock: systemClock, onDocument: onEvent });
+  }
+
+  /**
+   * Keeps `file` a read replica of a database in the storage until stop() is called or this process ends. It runs as a child process, so
+   * that this one may have the replica open. See `walrust replicate`.
+   */
+  replicate(name: string, file: string, options: ReplicateOptions = {}): WatchProcess {
+    const { intervalMs, onEvent = () => {} } = options;
+    const interval = intervalMs === undefined ? [] : ["--interval", `${intervalMs}ms`];
+    const command = ["replicate", name, "--local", path.resolve(file), ...interval];
+    const toml = this.#toml([], {});
+    return new WatchProcess({ command, toml, env: this.#env, clock: systemClock, onDocument: onEvent });
   }
 
   #toml(databases: readonly WatchedDatabase[], sync: Partial<SyncSettings>): string {
@@ -144,6 +188,12 @@ function restoreTarget(pointInTime?: Date, txid?: bigint, nearest = false): Rest
 function absolute(database: string | WatchedDatabase): WatchedDatabase {
   const watched = typeof database === "string" ? { path: database } : database;
   return { ...watched, path: path.resolve(watched.path) };
+}
+
+function withAbsoluteKeyFile(storage: StorageOptions): StorageOptions {
+  const { encryption } = storage;
+  if (encryption?.kind !== "file") return storage;
+  return { ...storage, encryption: { ...encryption, path: path.resolve(encryption.path) } };
 }
 
 function snapshotResult(document: Document): SnapshotResult {

@@ -3,6 +3,8 @@ import type { WalrustError } from "../errors.ts";
 import { type ProgramOptions, type RunningProgram, startProgram, withConfigFile } from "./program.ts";
 
 export interface WatchProcessOptions extends ProgramOptions {
+  /** The arguments, without `--config`. */
+  readonly command: readonly string[];
   readonly toml: string;
   readonly clock: Clock;
 }
@@ -11,10 +13,10 @@ const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
 /** Who ran this long was well: the next pause is short again. */
 const WELL_AFTER_MS = 60_000;
-/** A mistake in the configuration is the same the next time. */
+/** A mistake in the configuration is the same the next time, and another writer stays the writer. */
 const USAGE_EXIT_CODE = 2;
 
-/** The daemon as a child process, started again when it ends without being asked to. */
+/** The daemon, or what keeps a replica, as a child process, started again when it ends without being asked to. */
 export class WatchProcess {
   /** Settles when it is over: after stop(), or rejected when it cannot go on. */
   readonly ended: Promise<void>;
@@ -47,7 +49,7 @@ export class WatchProcess {
     while (!signal.aborted) {
       const startedMs = clock.monotonicMs();
       const error = await this.#runOnce(config);
-      if (signal.aborted || error?.exitCode === USAGE_EXIT_CODE) {
+      if (signal.aborted || error?.exitCode === USAGE_EXIT_CODE || error?.code === "STORAGE_FENCED") {
         if (error) throw error;
         return;
       }
@@ -58,7 +60,7 @@ export class WatchProcess {
   }
 
   #runOnce(config: string): Promise<WalrustError | undefined> {
-    this.#running = startProgram(["watch", "--config", config], this.#options);
+    this.#running = startProgram([...this.#options.command, "--config", config], this.#options);
     return this.#running.ended;
   }
 }

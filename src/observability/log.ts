@@ -15,6 +15,11 @@ export interface Log {
   readonly trace: Write;
 }
 
+/** What one program writes to, and its level may change while it runs. */
+export interface AdjustableLog extends Log {
+  setLevel(level: LogSettings["level"]): void;
+}
+
 export interface LogOutput {
   readonly clock: Clock;
   readonly color: boolean;
@@ -23,12 +28,12 @@ export interface LogOutput {
 }
 
 /** JSON lines of `time, level, ...facts, message` for machines, or text for people. */
-export function createLog(settings: LogSettings, output: LogOutput): Log {
+export function createLog(settings: LogSettings, output: LogOutput): AdjustableLog {
   const write =
     settings.format === "json"
       ? (line: string) => output.write(line)
       : (line: string) => output.write(textLine(line, { color: output.color }));
-  return pino(
+  const logger = pino(
     {
       level: settings.level,
       base: null,
@@ -38,4 +43,8 @@ export function createLog(settings: LogSettings, output: LogOutput): Log {
     },
     { write },
   );
+  const setLevel = (level: LogSettings["level"]) => {
+    logger.level = level;
+  };
+  return Object.assign(logger, { setLevel });
 }

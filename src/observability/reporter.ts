@@ -23,8 +23,9 @@ function levelOf(event: WalrustEvent): keyof Log {
       return "trace";
     case "published":
     case "parked":
-    case "replica_applied":
       return "debug";
+    case "replica_applied":
+      return event.how === "bootstrap" ? "info" : "debug";
     case "opened":
     case "snapshot":
     case "recovered":
@@ -63,9 +64,9 @@ function sentence(event: WalrustEvent): string {
     case "gap_repaired":
       return `gap repaired at TXID ${event.txid}: ${event.pages} pages (${event.reason})`;
     case "sync_failed":
-      return `publishing failed, attempt ${event.attempts}: ${errorText(event.error)}`;
+      return `sync failed, attempt ${event.attempts}: ${errorText(event.error)}`;
     case "recovered":
-      return `publishing again after ${humanDuration(event.afterMs)}`;
+      return `in sync again after ${humanDuration(event.afterMs)}`;
     case "auth_failure":
       return `storage refuses the credentials: ${errorText(event.error)}`;
     case "circuit_breaker_open":
@@ -87,9 +88,9 @@ function sentence(event: WalrustEvent): string {
     case "validation_failed":
       return `validation found ${event.findings} ${event.findings === 1 ? "defect" : "defects"}: ${errorText(event.error)}`;
     case "replica_applied":
-      return `${event.path} is at TXID ${event.txid} (${event.how}, ${event.files} files), ${humanDuration(event.lagMs)} behind`;
+      return `${event.path} is at TXID ${event.txid} (${event.how}, ${event.files} ${event.files === 1 ? "file" : "files"}), ${humanDuration(event.lagMs)} behind`;
     case "replica_diverged":
-      return `${event.path} was changed by somebody else and is copied anew: ${errorText(event.error)}`;
+      return `${event.path} diverged and is copied anew: ${errorText(event.error)}`;
     case "closed":
       return event.unpublished > 0n
         ? `stopped at TXID ${event.txid} with ${event.unpublished} commits unpublished`

@@ -14,7 +14,8 @@ import {
 } from "../wal/position.ts";
 import type { ReadAt } from "../wal/read-at.ts";
 import type { LogScan, LogScanner, ScanResult } from "../wal/scanner.ts";
-import { type FrameRun, PendingFrames } from "./pending-frames.ts";
+import { logTail } from "../wal/tail.ts";
+import { type FrameRun, PendingFrames, type TxidUnit } from "./pending-frames.ts";
 
 /** The log of one live database, as far as capture needs it. */
 export type LiveLog = Pick<DatabaseLink, "readWal" | "index" | "samePath">;
@@ -34,6 +35,7 @@ export interface CaptureOptions {
   readonly clock: Clock;
   readonly pageSizeBytes: number;
   readonly segmentFolder: string;
+  readonly txidUnit: TxidUnit;
 }
 
 export type CaptureOutcome = { readonly kind: "captured"; readonly commits: number } | Gap;
@@ -50,7 +52,7 @@ const SLICE_BYTES = 64 << 20;
  * what storage does not have yet, and runs before SQLite may overwrite it.
  */
 export class Capture {
-  readonly pending = new PendingFrames();
+  readonly pending: PendingFrames;
   readonly #options: CaptureOptions;
   #state: CapturedState;
   /** The log's first 32 bytes as last read, and what they say. */
@@ -67,6 +69,7 @@ export class Capture {
 
   constructor(options: CaptureOptions, state: CapturedState) {
     this.#options = options;
+    this.pending = new PendingFrames(options.txidUnit);
     this.#state = state;
     this.#frames = state.log === undefined ? 0 : framesBefore(state.log, options.pageSizeBytes);
   }
@@ -145,7 +148,7 @@ export class Capture {
 
   /** Takes over what a stop left in the shadow WAL; `state` is behind the last of it. */
   adopt(runs: readonly FrameRun[]): void {
-    for (const run of runs) this.pending.append(run);
+    for (const run of runs) this.#state = { ...this.#state, txid: this.pending.append(run) };
   }
 
   /** The pending transactions follow `txid`: a repair turned out to need none. */
@@ -183,12 +186,14 @@ export class Capture {
 
   #decide(index: WalIndex | undefined): Continuity {
     const { log, pageSizeBytes } = this.#options;
+    const cursor = this.#state.log;
     return decideContinuity({
-      cursor: this.#state.log,
+      cursor,
       pageSizeBytes,
       index,
       header: this.#readHeader(),
       pinHeld: this.#pinHeld,
+      tail: this.#pinHeld || cursor === undefined ? "unknown" : logTail(cursor, pageSizeBytes, log.readWal),
       secured: this.#secured && this.#restarted !== "with-commits",
       sameFile: log.samePath(),
     });
@@ -231,7 +236,7 @@ export class Capture {
     const { clock, log } = this.#options;
     const commits = BigInt(result.commits);
     this.#frames += result.frames;
-    this.pending.append({
+    const txid = this.pending.append({
       header,
       logHeader: this.#logHeader,
       from,
@@ -243,7 +248,7 @@ export class Capture {
       waitingSinceMs: clock.monotonicMs(),
       source: { kind: "log", read: log.readWal },
     });
-    this.#state = { txid: this.#state.txid + commits, commitPages: result.commitPages, log: result.position };
+    this.#state = { txid, commitPages: result.commitPages, log: result.position };
     if (this.#restarted === "empty") this.#restarted = "with-commits";
   }
 

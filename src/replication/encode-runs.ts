@@ -11,6 +11,7 @@ import { PageMap } from "../wal/page-map.ts";
 import { isSameGeneration } from "../wal/position.ts";
 import type { Core } from "../wasm/core.ts";
 import { afterwards } from "./afterwards.ts";
+import { type CopyLayout, finishFile } from "./copy-layout.ts";
 import { FrameFinder, newestPages, newPageCount, type PageWindow } from "./newest-pages.ts";
 import { type FrameRun, lastTxid } from "./pending-frames.ts";
 
@@ -24,7 +25,10 @@ export interface EncodeRunsOptions {
   readonly changes: TableChanges;
   readonly upload: Upload;
   readonly spill: IndexSpill;
+  /** Of the last commit, never before that of the base. Unix ms. */
+  readonly timestampMs: number;
   readonly nodeId: bigint;
+  readonly layout: Pick<CopyLayout, "hasChecksums">;
 }
 
 export interface EncodedRuns {
@@ -50,6 +54,7 @@ export async function encodeRuns(options: EncodeRunsOptions): Promise<EncodedRun
     core,
     pageSizeBytes,
     commit: commitPages,
+    noChecksum: !options.layout.hasChecksums,
     sink: options.upload,
     spill: options.spill,
   });
@@ -69,9 +74,11 @@ export async function encodeRuns(options: EncodeRunsOptions): Promise<EncodedRun
 
   const dropped = table.xor(commitPages + 1, base.commitPages);
   const postApply = applyToDatabaseChecksum(base.postApply, encoder.databaseChecksumDelta ^ dropped);
-  const timestampMs = Math.max(base.timestampMs, last.capturedAtMs);
+  const { timestampMs } = options;
   const txids = { minTxid: first.txidBefore + 1n, maxTxid: lastTxid(last) };
-  const encoded = await encoder.finish(
+  const encoded = await finishFile(
+    options.layout,
+    encoder,
     { ...txids, ...walExtent(runs, last), timestampMs, preApply: base.postApply, nodeId: options.nodeId },
     postApply,
   );

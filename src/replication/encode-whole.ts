@@ -10,6 +10,7 @@ import type { Upload } from "../storage/storage.ts";
 import { WAL_HEADER_SIZE } from "../wal/position.ts";
 import type { Core } from "../wasm/core.ts";
 import { afterwards } from "./afterwards.ts";
+import { type CopyLayout, type FirstFile, finishFile } from "./copy-layout.ts";
 import { type PinnedDatabase, readWhole } from "./whole-database.ts";
 
 export interface EncodeWholeOptions {
@@ -18,6 +19,7 @@ export interface EncodeWholeOptions {
   readonly txid: Txid;
   readonly timestampMs: number;
   readonly nodeId: bigint;
+  readonly layout: Pick<CopyLayout, "hasChecksums">;
   readonly upload: Upload;
   readonly spill: IndexSpill;
   readonly signal?: AbortSignal;
@@ -31,11 +33,23 @@ export interface EncodedWhole {
 
 /** Writes a snapshot: every page, and the page table of that state where one is asked for. */
 export async function encodeSnapshot(
-  options: EncodeWholeOptions & { readonly table?: PageTable },
+  options: EncodeWholeOptions & { readonly table?: PageTable; readonly as?: FirstFile },
 ): Promise<EncodedWhole> {
-  const { core, database, upload, spill, table, txid } = options;
+  const {
+    core,
+    database,
+    upload,
+    spill,
+    table,
+    txid,
+    layout,
+    as = { minTxid: 1n, isPlaced: false },
+  } = options;
   const { pageSizeBytes, commitPages } = database;
-  const encoder = await LtxEncoder.open({ core, pageSizeBytes, commit: commitPages, sink: upload, spill });
+  const noChecksum = !layout.hasChecksums;
+  const encoder = await LtxEncoder.open({
+    ...{ core, pageSizeBytes, commit: commitPages, sink: upload, spill, noChecksum },
+  });
   await readWhole({
     ...options,
     into: encoder.input,
@@ -48,10 +62,11 @@ export async function encodeSnapshot(
   });
   const postApply = applyToDatabaseChecksum(0n, encoder.databaseChecksumDelta);
   const fields: HeaderFields = {
-    ...{ minTxid: 1n, maxTxid: txid, timestampMs: options.timestampMs, preApply: 0n, nodeId: options.nodeId },
-    ...{ walOffset: 0n, walSize: 0n, walSalt1: 0, walSalt2: 0 },
+    ...{ minTxid: as.minTxid, maxTxid: txid, timestampMs: options.timestampMs },
+    ...{ preApply: 0n, nodeId: options.nodeId },
+    ...(as.isPlaced ? placeOf(database) : { walOffset: 0n, walSize: 0n, walSalt1: 0, walSalt2: 0 }),
   };
-  return finish(options, await encoder.finish(fields, postApply), postApply);
+  return finish(options, await finishFile(layout, encoder, fields, postApply), postApply);
 }
 
 /**
@@ -65,9 +80,12 @@ export async function encodeRepair(
     readonly changes: TableChanges;
   },
 ): Promise<(EncodedWhole & { readonly pages: number }) | undefined> {
-  const { core, database, upload, spill, table, changes, base, txid } = options;
-  const { pageSizeBytes, commitPages, position } = database;
-  const encoder = await LtxEncoder.open({ core, pageSizeBytes, commit: commitPages, sink: upload, spill });
+  const { core, database, upload, spill, table, changes, base, txid, layout } = options;
+  const { pageSizeBytes, commitPages } = database;
+  const noChecksum = !layout.hasChecksums;
+  const encoder = await LtxEncoder.open({
+    ...{ core, pageSizeBytes, commit: commitPages, sink: upload, spill, noChecksum },
+  });
   await readWhole({
     ...options,
     into: encoder.input,
@@ -91,11 +109,10 @@ export async function encodeRepair(
       preApply: base.postApply,
       nodeId: options.nodeId,
     },
-    ...{ walOffset: BigInt(position?.offset ?? WAL_HEADER_SIZE), walSize: 0n },
-    ...{ walSalt1: position?.salt1 ?? 0, walSalt2: position?.salt2 ?? 0 },
+    ...placeOf(database),
   };
   const pages = encoder.pagesWritten;
-  return { ...finish(options, await encoder.finish(fields, postApply), postApply), pages };
+  return { ...finish(options, await finishFile(layout, encoder, fields, postApply), postApply), pages };
 }
 
 /** The checksum of the whole database, and the page table of that state. */
@@ -116,6 +133,14 @@ export async function checksumDatabase(
     },
   });
   return table.checksum();
+}
+
+/** Where the state lies in the log. WAL size 0 says that the single commits up to it are not known. */
+function placeOf({ position }: PinnedDatabase) {
+  return {
+    ...{ walOffset: BigInt(position?.offset ?? WAL_HEADER_SIZE), walSize: 0n },
+    ...{ walSalt1: position?.salt1 ?? 0, walSalt2: position?.salt2 ?? 0 },
+  };
 }
 
 function setRows(encoder: LtxEncoder, fromPgno: number, count: number): Uint32Array {

@@ -1,13 +1,17 @@
 import type { Clock } from "../clock.ts";
-import { isWalrustError } from "../errors.ts";
-import { decodeLtx } from "../ltx/decoder.ts";
 import type { Position } from "../ltx/format.ts";
+import { joinCatalog } from "../restore/catalog.ts";
+import { Chains } from "../restore/chains.ts";
+import { type CheckedFile, checkFiles, isSound } from "../restore/checked-file.ts";
+import type { RestoreFile } from "../restore/restore-file.ts";
+import { listFiles } from "../storage/database-objects.ts";
+import { manifestFileOf } from "../storage/describe-file.ts";
 import type { DatabaseKeys } from "../storage/keys.ts";
 import type { Manifest, ManifestFile } from "../storage/manifest.ts";
 import type { CallOptions, Storage } from "../storage/storage.ts";
 import { updateManifest } from "../storage/update-manifest.ts";
-import type { Core } from "../wasm/core.ts";
 import type { CorePool } from "../wasm/core-pool.ts";
+import type { WriterLease } from "./writer-lease.ts";
 
 export interface ManifestWriterOptions {
   readonly storage: Storage;
@@ -16,30 +20,59 @@ export interface ManifestWriterOptions {
   readonly name: string;
   readonly pageSizeBytes: number;
   readonly intervalMs: number;
+  /** When it was written last by this process, on the monotonic clock. */
+  readonly lastWrittenMs?: number;
   readonly cores: CorePool;
-  /** Files that storage has and the manifest does not name: they are read and named. */
+  readonly writer: WriterLease;
+  /** Files that storage has and the manifest does not name: they are read, and named where they are sound. */
   readonly unnamed: readonly string[];
 }
 
+/** Of the files that storage has; where the layout knows no manifest, `NO_MANIFEST`. */
+export interface ManifestIndex {
+  /** Files were published that it does not name yet. */
+  readonly isDirty: boolean;
+  /** When it should be written, on the monotonic clock: soon after a burst ends, and seldom; undefined: nothing to tell. */
+  readonly dueAtMs: number | undefined;
+  /** The same without waiting for the burst to end. */
+  readonly soonestMs: number | undefined;
+  /** When it was written last, on the monotonic clock. */
+  readonly lastWrittenMs: number;
+  add(file: ManifestFile): void;
+  /** Writes what was published up to `head`. Errors: those of storage; then nothing is forgotten. */
+  write(head: Position, options?: CallOptions): Promise<void>;
+}
+
+export const NO_MANIFEST: ManifestIndex = {
+  isDirty: false,
+  dueAtMs: undefined,
+  soonestMs: undefined,
+  lastWrittenMs: Number.NEGATIVE_INFINITY,
+  add() {},
+  async write() {},
+};
+
 /** How long a burst must have ended before its files are named in the manifest. */
 const QUIET_MS = 2000;
-/** A manifest that was lost is made anew over several writes. */
-const DESCRIBED_AT_ONCE = 500;
+const READS_AT_ONCE = 8;
 
 /**
  * Keeps the remote manifest up to date at a bounded rate. Only what was published since it was last written is held here; the rest is read back
  * when it is written again, whoever wrote it meanwhile. It is an index: losing it, or damage to it, loses nothing.
  */
-export class ManifestWriter {
+export class ManifestWriter implements ManifestIndex {
   readonly #options: ManifestWriterOptions;
   #added: ManifestFile[] = [];
   #unnamed: readonly string[];
   #lastAddedMs = Number.NEGATIVE_INFINITY;
-  #lastWrittenMs = Number.NEGATIVE_INFINITY;
+  /** Since when there is something that no write has begun to name. */
+  #dirtySinceMs = Number.NEGATIVE_INFINITY;
+  #lastWrittenMs: number;
 
   constructor(options: ManifestWriterOptions) {
     this.#options = options;
     this.#unnamed = options.unnamed;
+    this.#lastWrittenMs = options.lastWrittenMs ?? Number.NEGATIVE_INFINITY;
   }
 
   get isDirty(): boolean {
@@ -47,90 +80,107 @@ export class ManifestWriter {
   }
 
   add(file: ManifestFile): void {
+    this.#lastAddedMs = this.#options.clock.monotonicMs();
+    if (!this.isDirty) this.#dirtySinceMs = this.#lastAddedMs;
     // A snapshot can be taken again at the same TXID: the later one is in storage.
     this.#added = [...this.#added.filter((other) => fileName(other) !== fileName(file)), file];
-    this.#lastAddedMs = this.#options.clock.monotonicMs();
   }
 
-  /** When it should be written, on the monotonic clock: soon after a burst ends, and seldom; undefined: nothing to tell. */
   get dueAtMs(): number | undefined {
-    if (!this.isDirty) return undefined;
-    return Math.max(this.#lastAddedMs + QUIET_MS, this.#lastWrittenMs + this.#options.intervalMs);
+    const { soonestMs } = this;
+    if (soonestMs === undefined) return undefined;
+    // A burst may never end.
+    const latestMs = this.#dirtySinceMs + this.#options.intervalMs;
+    return Math.max(Math.min(this.#lastAddedMs + QUIET_MS, latestMs), soonestMs);
   }
 
-  /** Writes what was published up to `head`. Errors: those of storage; then nothing is forgotten. */
+  get soonestMs(): number | undefined {
+    return this.isDirty ? this.#lastWrittenMs + this.#options.intervalMs : undefined;
+  }
+
+  get lastWrittenMs(): number {
+    return this.#lastWrittenMs;
+  }
+
   async write(head: Position, options: CallOptions = {}): Promise<void> {
-    const { storage, keys, clock, name, pageSizeBytes } = this.#options;
+    const { storage, keys, clock, writer } = this.#options;
     const adding = this.#added;
-    const unnamed = this.#unnamed.slice(0, DESCRIBED_AT_ONCE);
-    const described = await this.#describe(unnamed, options);
-    const renewed = new Set([...described, ...adding].map(fileName));
-    const named = (known: readonly ManifestFile[] = []): Manifest => ({
-      name,
-      pageSizeBytes,
-      currentTxid: head.txid,
-      lastChecksum: head.postApply,
-      updatedAtMs: clock.now(),
-      files: [...known.filter((file) => !renewed.has(fileName(file))), ...described, ...adding],
-    });
-    await updateManifest(storage, keys, (before) => named(before?.files), options);
+    const read = new Map<string, CheckedFile>();
+    await writer.hold(
+      (signal) =>
+        updateManifest(storage, keys, (before) => this.#next(before, { head, adding, read, signal }), {
+          signal,
+        }),
+      options,
+    );
     this.#added = this.#added.filter((file) => !adding.includes(file));
-    this.#unnamed = this.#unnamed.slice(unnamed.length);
+    this.#unnamed = [];
     this.#lastWrittenMs = clock.monotonicMs();
   }
 
-  /** Reads files whole, which proves them too. One that is damaged or gone is not named: `verify` says what is lost. */
-  async #describe(unnamed: readonly string[], options: CallOptions): Promise<readonly ManifestFile[]> {
-    if (unnamed.length === 0) return [];
-    const { cores, storage, clock } = this.#options;
-    const described: ManifestFile[] = [];
-    const lease = await cores.acquire(options);
-    try {
-      for (const key of unnamed) {
-        const file = await describeFile(lease.core, storage, key, clock.now(), options);
-        if (file !== undefined && !this.#added.some((added) => fileName(added) === fileName(file)))
-          described.push(file);
-      }
-    } finally {
-      lease.release();
+  async #next(before: Manifest | undefined, writing: Writing): Promise<Manifest> {
+    const { clock, name, pageSizeBytes } = this.#options;
+    const { head } = writing;
+    const adding = writing.adding.filter((file) => !isTakenAway(file, before));
+    const renewed = new Set(adding.map(fileName));
+    const known = [...(before?.files ?? []).filter((file) => !renewed.has(fileName(file))), ...adding];
+    const told = {
+      ...{ name, pageSizeBytes, currentTxid: head.txid, lastChecksum: head.postApply },
+      ...{ updatedAtMs: clock.now(), files: known },
+    };
+    // One that is made anew names everything at once: half of one would be wrong about what it leaves out.
+    if (before !== undefined && this.#unnamed.length === 0) return told;
+    const isWanted = (key: string) => before === undefined || this.#unnamed.includes(key);
+    return { ...told, files: [...known, ...(await this.#found(told, isWanted, writing))] };
+  }
+
+  /**
+   * What storage has beyond `told`. Files are read whole, which proves them too. One that is damaged, or leads
+   * nowhere since what it follows is gone, is not named: `verify` says what is lost.
+   */
+  async #found(
+    told: Manifest,
+    isWanted: (key: string) => boolean,
+    { read, signal }: Writing,
+  ): Promise<ManifestFile[]> {
+    const { storage, keys, name, cores, clock } = this.#options;
+    const manifest = { ...told, etag: "" };
+    const listed = await listFiles(storage, keys, { signal });
+    const { present } = joinCatalog(name, { state: "ok", manifest, etag: "" }, listed);
+    const isTold = ({ bodySha256 }: RestoreFile) => bodySha256 !== undefined;
+    const untold = present.filter((file) => !isTold(file) && isWanted(file.key));
+    const unread = untold.filter(({ key }) => !read.has(key));
+    if (unread.length > 0) {
+      const { core, release } = await cores.acquire({ signal });
+      const checked = await checkFiles(storage, core, unread, { parallel: READS_AT_ONCE, signal }).finally(
+        release,
+      );
+      for (const one of checked) read.set(one.file.key, one);
     }
-    return described;
+    const sound = untold.flatMap(({ key }) => read.get(key) ?? []).filter(isSound);
+    const { attached } = new Chains([...present.filter(isTold), ...sound.map(({ file }) => file)]);
+    const usable = new Set(attached);
+    return sound
+      .filter(({ file }) => usable.has(file))
+      .map(({ file, decoded }) => manifestFileOf(decoded, file.lastModifiedMs ?? clock.now()));
   }
 }
 
-async function describeFile(
-  core: Core,
-  storage: Storage,
-  key: string,
-  createdAtMs: number,
-  options: CallOptions,
-): Promise<ManifestFile | undefined> {
-  try {
-    const source = storage.read(key, options);
-    const { header, trailer, sizeBytes, bodySha256 } = await decodeLtx(
-      core,
-      source,
-      { objectName: key, ...options },
-      () => {},
-    );
-    const { minTxid, maxTxid, timestampMs, bodyChecksum, preApply } = header;
-    const { postApply } = trailer;
-    return {
-      minTxid,
-      maxTxid,
-      sizeBytes,
-      createdAtMs,
-      timestampMs,
-      bodyChecksum,
-      sha256: bodySha256,
-      preApply,
-      postApply,
-    };
-  } catch (error) {
-    if (isWalrustError(error, "STORAGE_NOT_FOUND", "INTEGRITY_FORMAT", "INTEGRITY_CHECKSUM"))
-      return undefined;
-    throw error;
-  }
+/** What one write works with; `read` is kept when it has to begin again. */
+interface Writing {
+  readonly head: Position;
+  readonly adding: readonly ManifestFile[];
+  readonly read: Map<string, CheckedFile>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Somebody who knew of a later TXID wrote a manifest without this incremental: it was merged or pruned before
+ * we came to name it (a compaction that found no manifest, or one after a `verify --fix`).
+ */
+function isTakenAway(file: ManifestFile, before: Manifest | undefined): boolean {
+  if (before === undefined || file.minTxid === 1n || file.maxTxid > before.currentTxid) return false;
+  return !before.files.some((named) => fileName(named) === fileName(file));
 }
 
 function fileName(file: ManifestFile): string {

@@ -6,23 +6,37 @@ import { type Cursor, readCursor } from "../shadow/cursor.ts";
 import { PageTable } from "../shadow/page-table.ts";
 import type { ShadowFolder } from "../shadow/shadow-folder.ts";
 import { DatabaseLink } from "../sqlite/link.ts";
-import { databaseKeys } from "../storage/keys.ts";
+import { databaseKeys, type LayoutName } from "../storage/keys.ts";
 import type { Storage } from "../storage/storage.ts";
+import { decodeWalHeader } from "../wal/header.ts";
+import { startOf, WAL_HEADER_SIZE } from "../wal/position.ts";
 import { LogScanner } from "../wal/scanner.ts";
 import type { Core } from "../wasm/core.ts";
 import type { CorePool } from "../wasm/core-pool.ts";
 import { Capture } from "./capture.ts";
-import { ManifestWriter } from "./manifest-writer.ts";
+import { type CopyLayout, copyLayout } from "./copy-layout.ts";
+import { findLitestreamHead } from "./litestream-head.ts";
+import { logBeginsAt } from "./main-file.ts";
+import { type ManifestIndex, ManifestWriter, NO_MANIFEST } from "./manifest-writer.ts";
 import { Publisher, type PublisherOptions } from "./publisher.ts";
 import { type RecoveredFrames, recoverFrames } from "./recover-frames.ts";
-import { findRemoteHead, type RemoteHead, type RemoteView } from "./remote-head.ts";
+import {
+  findRemoteHead,
+  type KnownCopy,
+  type RemoteHead,
+  type RemoteView,
+  UNKNOWN_CHECKSUM,
+  viewOfKnown,
+} from "./remote-head.ts";
 import { type Duty, type RepairReason, Replica } from "./replica.ts";
 import { concludeResume } from "./resume.ts";
 import { rollTableForward } from "./roll-forward.ts";
+import type { WriterLease } from "./writer-lease.ts";
 
 export interface OpenReplicaOptions {
   readonly path: string;
   readonly name: string;
+  readonly layout: LayoutName;
   readonly storage: Storage;
   readonly folder: ShadowFolder;
   readonly clock: Clock;
@@ -31,24 +45,30 @@ export interface OpenReplicaOptions {
   /** For scans, which never keep it over an await. */
   readonly scanCore: Core;
   readonly limit: PublisherOptions["limit"];
-  readonly nodeId: bigint;
+  readonly writer: WriterLease;
   readonly manifestIntervalMs: number;
+  /** Only read. */
+  readonly observe?: boolean;
   /** Why local frames must not be trusted: a gap was found while watching. */
   readonly gap?: RepairReason;
+  /** What this process knows of the copy: storage is asked nothing. */
+  readonly known?: KnownCopy;
   readonly signal?: AbortSignal;
 }
 
 /**
  * Opens a database and concludes what may be concluded about its copy (capture.md, "On start"): the same after a first start, a stop, a crash
- * and a gap. The lock must be held. Errors: DATABASE_*, STORAGE_*, LOCAL_*.
+ * and a gap. The lock and the lease must be held. Errors: DATABASE_*, STORAGE_*, LOCAL_*.
  */
 export async function openReplica(options: OpenReplicaOptions): Promise<Replica> {
   emptyScratch(options.folder);
-  const link = DatabaseLink.open(options.path, { clock: options.clock });
+  const { path, clock, observe = false } = options;
+  const link = DatabaseLink.open(path, { clock, observe });
   let table: PageTable | undefined;
   try {
     const opening = new Opening(options, link);
-    const view = await findRemoteHead(options.storage, opening.keys, options);
+    const { known } = options;
+    const view = known ? viewOfKnown(known) : await opening.look();
     table = view.head && (await opening.tableOf(view.head));
     return await opening.conclude(view, table);
   } catch (error) {
@@ -59,19 +79,19 @@ export async function openReplica(options: OpenReplicaOptions): Promise<Replica>
 }
 
 class Opening {
-  readonly keys: ReturnType<typeof databaseKeys>;
+  readonly #layout: CopyLayout;
   readonly #options: OpenReplicaOptions;
   readonly #link: DatabaseLink;
   readonly #scanner: LogScanner;
   readonly #identity: Omit<Cursor, "published">;
   readonly #cursor: Cursor | undefined;
-  #manifest: ManifestWriter | undefined;
+  #manifest: ManifestIndex | undefined;
   #unnamed: readonly string[] = [];
 
   constructor(options: OpenReplicaOptions, link: DatabaseLink) {
     this.#options = options;
     this.#link = link;
-    this.keys = databaseKeys(options.name);
+    this.#layout = copyLayout(options.layout, options.name, options.storage);
     this.#scanner = new LogScanner(options.scanCore);
     this.#identity = {
       storageUrl: options.storage.url,
@@ -83,6 +103,14 @@ class Opening {
     const cursor = readCursor(options.folder.cursor);
     const isOfThisCopy = cursor?.storageUrl === options.storage.url && cursor.name === options.name;
     this.#cursor = isOfThisCopy ? cursor : undefined;
+  }
+
+  /** What storage has. Errors: those of storage; CONFIG_INVALID when it is in the other layout. */
+  look(): Promise<RemoteView> {
+    const { storage, name } = this.#options;
+    return this.#layout.hasManifest
+      ? findRemoteHead(storage, databaseKeys(name), this.#options)
+      : findLitestreamHead(storage, databaseKeys(name), this.#options);
   }
 
   /** The local page table as it is at the remote head, or undefined where it cannot be brought there. */
@@ -110,17 +138,24 @@ class Opening {
     const { head } = view;
     this.#unnamed = view.unnamed;
     const known = this.#cursor?.published.txid ?? 0n;
-    const frames = head && table && (await this.#recover(head));
+    let frames = head && table && (await this.#recover(head));
     let capture = this.#captureAt(frames);
-    const continues =
+    let continues =
       frames !== undefined && this.#options.gap === undefined && (await this.#continues(capture));
-    // what it took from the log on the way is not proved
+    if (!continues && frames !== undefined && this.#options.gap === undefined) {
+      const found = await this.#startOfLog(frames, present(table));
+      capture = this.#captureAt(found ?? frames); // what the first one took from the log is not proved
+      frames = found ?? frames;
+      if (found !== undefined) capture.pinned(); // what the log holds cannot be overwritten under this pin
+      continues = found !== undefined && (await this.#continues(capture));
+    }
     if (!continues) capture = this.#captureAt(frames);
     const conclusion = concludeResume({
       remote: head && {
         txid: head.state.txid,
         pageSizeBytes: head.pageSizeBytes,
         hasSnapshot: head.newestSnapshot !== undefined,
+        hasChecksum: head.state.postApply !== UNKNOWN_CHECKSUM,
       },
       highestTxid: known > view.highestTxid ? known : view.highestTxid,
       pageSizeBytes: this.#link.facts.pageSizeBytes,
@@ -173,6 +208,7 @@ class Opening {
       readWal: this.#link.readWal,
       head,
       cursorLog: cursor.published.txid === head.state.txid ? cursor.published.log : undefined,
+      txidUnit: this.#layout.txidUnit,
       nowMs: { wall: clock.now(), monotonic: clock.monotonicMs() },
     });
   }
@@ -180,8 +216,12 @@ class Opening {
   #captureAt(frames: RecoveredFrames | undefined): Capture {
     const { clock, folder } = this.#options;
     const { pageSizeBytes } = this.#link.facts;
+    const { txidUnit } = this.#layout;
     const capture = new Capture(
-      { log: this.#link, scanner: this.#scanner, clock, pageSizeBytes, segmentFolder: folder.segments },
+      {
+        ...{ log: this.#link, scanner: this.#scanner, clock, pageSizeBytes, txidUnit },
+        segmentFolder: folder.segments,
+      },
       frames?.state ?? { txid: 0n, commitPages: 0, log: undefined },
     );
     capture.adopt(frames?.runs ?? []);
@@ -197,8 +237,26 @@ class Opening {
     return true;
   }
 
+  /**
+   * The log was begun anew, perhaps more than once, while nobody watched. Where the main file is still the head, the present log begins at the head.
+   */
+  async #startOfLog(frames: RecoveredFrames, table: PageTable): Promise<RecoveredFrames | undefined> {
+    const { cores, limit, signal } = this.#options;
+    if (frames.runs.length > 0) return undefined;
+    await this.#pin();
+    const bytes = new Uint8Array(WAL_HEADER_SIZE);
+    const header = this.#link.readWal(bytes, 0) === WAL_HEADER_SIZE ? decodeWalHeader(bytes) : undefined;
+    const options = signal === undefined ? {} : { signal };
+    const beginsHere = await limit(table.pages * this.#link.facts.pageSizeBytes, async () => {
+      const { core, release } = await cores.acquire(options);
+      return logBeginsAt({ core, link: this.#link, table, ...options }).finally(release);
+    });
+    return beginsHere ? { ...frames, state: { ...frames.state, log: header && startOf(header) } } : undefined;
+  }
+
   async #pin(): Promise<void> {
     const { clock, signal } = this.#options;
+    if (this.#link.pinned) return;
     for (let tries = 0; !this.#link.pin(); tries += 1) {
       if (tries === PIN_TRIES) {
         throw new WalrustError(
@@ -239,19 +297,28 @@ class Opening {
   }
 
   #publisherOptions(): PublisherOptions {
-    const { storage, cores, limit, folder, clock, nodeId, name, manifestIntervalMs } = this.#options;
+    const { storage, cores, limit, folder, clock, writer } = this.#options;
+    const layout = this.#layout;
+    this.#manifest ??= this.#manifestIndex();
+    return { storage, layout, cores, limit, folder, clock, writer, manifest: this.#manifest };
+  }
+
+  #manifestIndex(): ManifestIndex {
+    if (!this.#layout.hasManifest) return NO_MANIFEST;
+    const { storage, cores, clock, writer, name, manifestIntervalMs, known } = this.#options;
     const { pageSizeBytes } = this.#link.facts;
-    this.#manifest ??= new ManifestWriter({
+    return new ManifestWriter({
       storage,
-      keys: this.keys,
+      keys: databaseKeys(name),
       clock,
       name,
       pageSizeBytes,
       intervalMs: manifestIntervalMs,
+      ...(known && { lastWrittenMs: known.manifestWrittenMs }),
       cores,
+      writer,
       unnamed: this.#unnamed,
     });
-    return { storage, keys: this.keys, cores, limit, folder, clock, nodeId, manifest: this.#manifest };
   }
 }
 

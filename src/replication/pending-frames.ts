@@ -12,6 +12,7 @@ export interface FrameRun {
   readonly from: LogPosition;
   readonly to: LogPosition;
   readonly txidBefore: Txid;
+  /** TXIDs that it takes; where a publication is one, all of its runs say the same TXID. */
   readonly commits: bigint;
   /** Database size after the last commit. */
   readonly commitPages: number;
@@ -41,6 +42,9 @@ export function readRun(run: FrameRun, into: Uint8Array, logOffset: number): num
     : run.source.segment.readAt(into, logOffset);
 }
 
+/** What has a TXID: each commit, or, as Litestream counts, each publication. */
+export type TxidUnit = "commit" | "publication";
+
 /** One publication reads at most so many segments: each costs a descriptor meanwhile. */
 const MAX_RUNS_AT_ONCE = 128;
 
@@ -49,6 +53,7 @@ const MAX_RUNS_AT_ONCE = 128;
  * under way is made of, and stay exactly so until it is settled, whatever is captured meanwhile.
  */
 export class PendingFrames {
+  readonly #txidUnit: TxidUnit;
   #sealed: readonly FrameRun[] = [];
   #gathering: FrameRun[] = [];
   #secured: Segment[] = [];
@@ -56,6 +61,10 @@ export class PendingFrames {
   #securing = false;
   /** So many of the gathering runs end where a publication must end too; 0: none. */
   #runsBeforeCut = 0;
+
+  constructor(txidUnit: TxidUnit = "commit") {
+    this.#txidUnit = txidUnit;
+  }
 
   get isEmpty(): boolean {
     return this.#sealed.length + this.#gathering.length === 0;
@@ -83,34 +92,40 @@ export class PendingFrames {
     return this.runs[0]?.waitingSinceMs;
   }
 
-  /** Adds what was just captured; it continues the last run where that lies in the log too. */
-  append(run: FrameRun): void {
+  /** Adds what was just captured; it continues the last run where that lies in the log too. Returns the last TXID that it takes. */
+  append(captured: FrameRun): Txid {
     const last = this.#gathering.at(-1);
     const closed = this.#securing || this.#runsBeforeCut === this.#gathering.length;
     if (
       !closed &&
       last?.source.kind === "log" &&
-      run.source.kind === "log" &&
-      isSameGeneration(last.to, run.from)
+      captured.source.kind === "log" &&
+      isSameGeneration(last.to, captured.from)
     ) {
-      this.#gathering[this.#gathering.length - 1] = {
+      const joined: FrameRun = {
         ...last,
-        to: run.to,
-        commits: last.commits + run.commits,
-        commitPages: run.commitPages,
-        capturedAtMs: run.capturedAtMs,
+        to: captured.to,
+        commits: this.#txidUnit === "commit" ? last.commits + captured.commits : 1n,
+        commitPages: captured.commitPages,
+        capturedAtMs: captured.capturedAtMs,
       };
-      return;
+      this.#gathering[this.#gathering.length - 1] = joined;
+      return lastTxid(joined);
     }
+    const run = this.#numbered(captured);
     this.#gathering.push(run);
     if (run.source.kind === "segment" && !this.#secured.includes(run.source.segment))
       this.#secured.push(run.source.segment);
+    return lastTxid(run);
   }
 
   /** What the next publication is made of. The same again until `settle`: a publication whose outcome is unknown is repeated exactly. */
   seal(): readonly FrameRun[] {
     if (this.#sealed.length === 0) {
-      const count = Math.min(this.#runsBeforeCut || MAX_RUNS_AT_ONCE, MAX_RUNS_AT_ONCE);
+      const count =
+        this.#txidUnit === "commit"
+          ? Math.min(this.#runsBeforeCut || MAX_RUNS_AT_ONCE, MAX_RUNS_AT_ONCE)
+          : this.#runsOfTxid(this.#gathering[0]);
       this.#sealed = this.#gathering.slice(0, count);
       this.#gathering = this.#gathering.slice(count);
       this.#runsBeforeCut = Math.max(0, this.#runsBeforeCut - count);
@@ -145,13 +160,10 @@ export class PendingFrames {
 
   /** Lets the first run follow `txid`, and so on; returns the last TXID. Nothing may be sealed. */
   renumber(txid: Txid): Txid {
-    let txidBefore = txid;
-    this.#gathering = this.#gathering.map((run) => {
-      const renumbered = { ...run, txidBefore };
-      txidBefore += run.commits;
-      return renumbered;
-    });
-    return txidBefore;
+    const shift = txid - (this.#gathering[0]?.txidBefore ?? txid);
+    this.#gathering = this.#gathering.map((run) => ({ ...run, txidBefore: run.txidBefore + shift }));
+    const last = this.#gathering.at(-1);
+    return last === undefined ? txid : lastTxid(last);
   }
 
   /** Ends descriptors; the segments stay on disk for the next start. */
@@ -185,6 +197,21 @@ export class PendingFrames {
     } finally {
       this.#securing = false;
     }
+  }
+
+  /** Where a publication has one TXID, all that it will be made of has it, from the moment of capture on. */
+  #numbered(run: FrameRun): FrameRun {
+    if (this.#txidUnit === "commit") return run;
+    const last = this.#gathering.at(-1);
+    const joins =
+      last !== undefined &&
+      this.#runsBeforeCut < this.#gathering.length &&
+      this.#runsOfTxid(last) < MAX_RUNS_AT_ONCE;
+    return { ...run, txidBefore: joins ? last.txidBefore : run.txidBefore, commits: 1n };
+  }
+
+  #runsOfTxid(run: FrameRun | undefined): number {
+    return this.#gathering.filter(({ txidBefore }) => txidBefore === run?.txidBefore).length;
   }
 
   /** Only the present generation can lie in the log, so those runs follow one another. */

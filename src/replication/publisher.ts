@@ -1,37 +1,41 @@
 import { join } from "node:path";
 import type { Clock } from "../clock.ts";
 import { isWalrustError, WalrustError } from "../errors.ts";
+import { type DecodedLtx, decodeLtx } from "../ltx/decoder.ts";
 import type { EncodedLtx } from "../ltx/encoder.ts";
+import type { TxidRange } from "../ltx/filename.ts";
 import { LTX_HEADER_SIZE, type LtxHeader, type Txid } from "../ltx/format.ts";
-import { decodeHeader } from "../ltx/header.ts";
+import { decodeHeader, encodeHeader } from "../ltx/header.ts";
+import { checksumAfter } from "../ltx/stated-checksum.ts";
 import type { PublishedState } from "../shadow/cursor.ts";
 import type { PageTable } from "../shadow/page-table.ts";
 import { ScratchFile } from "../shadow/scratch-file.ts";
 import type { ShadowFolder } from "../shadow/shadow-folder.ts";
 import { TableChanges } from "../shadow/table-changes.ts";
-import type { DatabaseKeys } from "../storage/keys.ts";
+import { manifestFileOf } from "../storage/describe-file.ts";
 import type { Storage, Upload } from "../storage/storage.ts";
 import type { Core } from "../wasm/core.ts";
 import type { CorePool } from "../wasm/core-pool.ts";
+import type { CopyLayout } from "./copy-layout.ts";
 import { encodeRuns } from "./encode-runs.ts";
 import { encodeRepair, encodeSnapshot } from "./encode-whole.ts";
-import type { ManifestWriter } from "./manifest-writer.ts";
+import type { ManifestIndex } from "./manifest-writer.ts";
 import type { PendingFrames } from "./pending-frames.ts";
-import { readFileEnds } from "./remote-file.ts";
 import type { PinnedDatabase } from "./whole-database.ts";
+import type { WriterLease } from "./writer-lease.ts";
 
 /** Runs work that reads and stores about so many bytes, once there is room for it beside that of other databases. */
 export type WorkLimit = <T>(sizeBytes: number, work: () => Promise<T>) => Promise<T>;
 
 export interface PublisherOptions {
   readonly storage: Storage;
-  readonly keys: DatabaseKeys;
+  readonly layout: CopyLayout;
   readonly cores: CorePool;
   readonly limit: WorkLimit;
   readonly folder: ShadowFolder;
   readonly clock: Clock;
-  readonly nodeId: bigint;
-  readonly manifest: ManifestWriter;
+  readonly writer: WriterLease;
+  readonly manifest: ManifestIndex;
 }
 
 /** A file that storage has acknowledged. */
@@ -41,6 +45,13 @@ export interface PublishedFile {
   readonly maxTxid: Txid;
   readonly pages: number;
   readonly sizeBytes: number;
+}
+
+interface FileToStore extends TxidRange {
+  /** About. */
+  readonly sizeBytes: number;
+  /** Of the last commit in it. */
+  readonly timestampMs: number;
 }
 
 interface Stored {
@@ -89,7 +100,7 @@ export class Publisher {
     const [first] = runs;
     const last = runs.at(-1);
     if (first === undefined || last === undefined) return undefined;
-    const { keys, nodeId, folder } = this.#options;
+    const { layout, writer, folder } = this.#options;
     const [minTxid, maxTxid] = [first.txidBefore + 1n, last.txidBefore + last.commits];
     if (minTxid !== this.#published.txid + 1n) {
       throw new WalrustError(
@@ -99,9 +110,14 @@ export class Publisher {
     }
     const changes = new TableChanges(join(folder.scratch, "changes"));
     try {
-      const size = Math.min(pending.bytes, last.commitPages * last.header.pageSizeBytes);
-      const stored = await this.#store(keys.ltx(minTxid, maxTxid), size, options, (io) =>
-        encodeRuns({ ...io, runs, base: this.#published, table: this.#table, changes, nodeId }),
+      const sizeBytes = Math.min(pending.bytes, last.commitPages * last.header.pageSizeBytes);
+      const timestampMs = Math.max(this.#published.timestampMs, last.capturedAtMs);
+      const file = { minTxid, maxTxid, sizeBytes, timestampMs };
+      const stored = await this.#store(file, options, (io) =>
+        encodeRuns({
+          ...{ ...io, runs, base: this.#published, table: this.#table, changes, timestampMs },
+          ...{ layout, nodeId: writer.id },
+        }),
       );
       if (stored === undefined) throw new Error("a publication always makes a file");
       this.#advance(stored.next, changes);
@@ -117,21 +133,22 @@ export class Publisher {
     database: PinnedDatabase,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<PublishedFile | undefined> {
-    const { keys, nodeId, folder, clock } = this.#options;
+    const { layout, writer, folder, clock } = this.#options;
     const base = this.#published;
     const txid = base.txid + 1n;
     const timestampMs = Math.max(base.timestampMs, clock.now());
     const changes = new TableChanges(join(folder.scratch, "changes"));
     try {
-      const size = database.commitPages * database.pageSizeBytes;
-      const stored = await this.#store(keys.ltx(txid, txid), size, options, (io) =>
+      const file = { minTxid: txid, maxTxid: txid, sizeBytes: sizeOf(database), timestampMs };
+      const stored = await this.#store(file, options, (io) =>
         encodeRepair({
           ...io,
           ...options,
           database,
           txid,
           timestampMs,
-          nodeId,
+          nodeId: writer.id,
+          layout,
           base,
           table: this.#table,
           changes,
@@ -157,24 +174,21 @@ export class Publisher {
     at: PublishedState,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<PublishedFile> {
-    const { keys, nodeId } = this.#options;
+    const { layout, writer } = this.#options;
     const { txid, timestampMs } = at;
-    const stored = await this.#store(
-      keys.ltx(1n, txid),
-      database.commitPages * database.pageSizeBytes,
-      options,
-      async (io) => {
-        const whole = await encodeSnapshot({ ...io, ...options, database, txid, timestampMs, nodeId });
-        if (whole.next.postApply === at.postApply) return whole;
-        throw new WalrustError(
-          "INTEGRITY_CHAIN",
-          `the database at TXID ${txid} is not what its published files lead to`,
-          {
-            hint: "walrust begins a new chain with a snapshot; run `walrust verify` on the older files.",
-          },
-        );
-      },
-    );
+    const file = { minTxid: 1n, maxTxid: txid, sizeBytes: sizeOf(database), timestampMs };
+    const stored = await this.#store(file, options, async (io) => {
+      const nodeId = writer.id;
+      const whole = await encodeSnapshot({ ...io, ...options, database, txid, timestampMs, nodeId, layout });
+      if (whole.next.postApply === at.postApply) return whole;
+      throw new WalrustError(
+        "INTEGRITY_CHAIN",
+        `the database at TXID ${txid} is not what its published files lead to`,
+        {
+          hint: "walrust begins a new chain with a snapshot; run `walrust verify` on the older files.",
+        },
+      );
+    });
     if (stored === undefined) throw new Error("a snapshot always makes a file");
     return this.#announce(stored, 1n);
   }
@@ -186,24 +200,25 @@ export class Publisher {
     database: PinnedDatabase,
     at: { readonly txid: Txid; readonly timestampMs: number; readonly signal?: AbortSignal },
   ): Promise<{ readonly publisher: Publisher; readonly file: PublishedFile }> {
+    const { layout, writer } = options;
     const { txid, timestampMs } = at;
     const empty: PublishedState = { txid: 0n, postApply: 0n, commitPages: 0, timestampMs, log: undefined };
     const publisher = new Publisher(options, table, empty);
-    const size = database.commitPages * database.pageSizeBytes;
-    const stored = await publisher.#store(options.keys.ltx(1n, txid), size, at, (io) =>
-      encodeSnapshot({
-        ...io,
-        database,
-        txid,
-        timestampMs,
-        nodeId: options.nodeId,
-        table,
-        ...(at.signal && { signal: at.signal }),
-      }),
-    );
-    if (stored === undefined) throw new Error("a snapshot always makes a file");
-    publisher.#published = stored.next;
-    return { publisher, file: publisher.#announce(stored, 1n) };
+    let published: PublishedFile | undefined;
+    for (const as of layout.firstFiles(txid)) {
+      const file = { minTxid: as.minTxid, maxTxid: txid, sizeBytes: sizeOf(database), timestampMs };
+      const stored = await publisher.#store(file, at, (io) =>
+        encodeSnapshot({
+          ...{ ...io, as, database, txid, timestampMs, layout, nodeId: writer.id, table },
+          ...(at.signal && { signal: at.signal }),
+        }),
+      );
+      if (stored === undefined) throw new Error("a snapshot always makes a file");
+      publisher.#published = stored.next;
+      published = publisher.#announce(stored, as.minTxid);
+    }
+    if (published === undefined) throw new Error("every layout begins a chain with a file");
+    return { publisher, file: published };
   }
 
   /** Errors: LOCAL_IO when the table was changed in part: whoever owns this opens the database again, and the table is rolled forward from storage. */
@@ -222,21 +237,12 @@ export class Publisher {
   }
 
   #announce({ encoded, next }: Stored, minTxid: Txid): PublishedFile {
-    const { keys, manifest, clock } = this.#options;
+    const { layout, manifest, clock } = this.#options;
     const header = decodeHeader(encoded.header);
-    manifest.add({
-      minTxid,
-      maxTxid: next.txid,
-      sizeBytes: encoded.sizeBytes,
-      createdAtMs: clock.now(),
-      timestampMs: header.timestampMs,
-      bodyChecksum: encoded.bodyChecksum,
-      sha256: encoded.bodySha256,
-      preApply: header.preApply,
-      postApply: next.postApply,
-    });
+    const { sizeBytes, bodySha256 } = encoded;
+    manifest.add(manifestFileOf({ header, trailer: next, sizeBytes, bodySha256 }, clock.now()));
     return {
-      key: keys.ltx(minTxid, next.txid),
+      key: layout.keys.ltx(minTxid, next.txid),
       minTxid,
       maxTxid: next.txid,
       pages: encoded.pageCount,
@@ -246,27 +252,29 @@ export class Publisher {
 
   /** Encodes into an upload and completes it. Undefined: `encode` found nothing to store. */
   #store<T extends Stored>(
-    key: string,
-    expectedSizeBytes: number,
+    file: FileToStore,
     options: { readonly signal?: AbortSignal },
     encode: (io: EncodeIo) => Promise<T | undefined>,
   ): Promise<T | undefined> {
-    const { storage, cores, limit, folder } = this.#options;
-    return limit(expectedSizeBytes, async () => {
-      const lease = await cores.acquire(options);
+    const { storage, cores, limit, folder, writer, layout } = this.#options;
+    const { sizeBytes: expectedSizeBytes, timestampMs } = file;
+    const key = layout.keys.ltx(file.minTxid, file.maxTxid);
+    const store = async (signal: AbortSignal, condition?: { readonly kind: "absent" }) => {
+      const lease = await cores.acquire({ signal });
       const spill = new ScratchFile(join(folder.scratch, `index-${key.slice(key.lastIndexOf("/") + 1)}`));
       const upload = storage.upload(key, {
-        condition: { kind: "absent" },
+        ...(condition && { condition }),
         headSizeBytes: LTX_HEADER_SIZE,
         expectedSizeBytes,
-        ...options,
+        ...(layout.isDated && { timestampMs }),
+        signal,
       });
       try {
         const result = await encode({ core: lease.core, upload, spill });
         lease.release();
-        if (result === undefined) await upload.abort();
-        else await this.#complete(key, upload, result);
-        return result;
+        if (result !== undefined) return await this.#complete(key, upload, result, signal);
+        await upload.abort();
+        return undefined;
       } catch (error) {
         await upload.abort();
         throw error;
@@ -274,28 +282,61 @@ export class Publisher {
         lease.release();
         spill.discard();
       }
-    });
+    };
+    const storeOrReplace = async (signal: AbortSignal) => {
+      try {
+        return await store(signal, { kind: "absent" });
+      } catch (error) {
+        const isDamage = isWalrustError(error, "INTEGRITY_FORMAT", "INTEGRITY_CHECKSUM");
+        // A snapshot begins a sound chain, also where a damaged one of the same moment stands: that is of no use to anybody.
+        if (isDamage && file.minTxid === 1n && error.details["object"] === key) return store(signal);
+        throw error;
+      }
+    };
+    return limit(expectedSizeBytes, () => writer.hold(storeOrReplace, options));
   }
 
-  /** An answer that got lost leaves our own file behind: the same states before and after, so it is adopted. */
-  async #complete(key: string, upload: Upload, { encoded, next }: Stored): Promise<void> {
+  /**
+   * An answer that got lost leaves our own file behind: the same states before and after, so it is adopted, as it is stored. Errors: those of
+   * storage; INTEGRITY_FORMAT and INTEGRITY_CHECKSUM, with the key, for a damaged one.
+   */
+  async #complete<T extends Stored>(key: string, upload: Upload, made: T, signal: AbortSignal): Promise<T> {
+    const { encoded, next } = made;
     try {
       await upload.complete(encoded.header, { sha256: encoded.bodySha256 });
+      return made;
     } catch (error) {
       if (!isWalrustError(error, "STORAGE_CONFLICT")) throw error;
       const { storage } = this.#options;
-      const there = await readFileEnds(storage, key);
+      const there = await this.#prove(key, signal);
       if (
-        there.trailer.postApply === next.postApply &&
+        checksumAfter(there.header, there.trailer) === next.postApply &&
         isSameStep(there.header, decodeHeader(encoded.header))
       )
-        return;
+        return { ...made, encoded: { ...encoded, ...asEncoded(there) } };
       throw new WalrustError("STORAGE_CONFLICT", `${key} exists in ${storage.url} and holds something else`, {
         cause: error,
         hint: "Another walrust writes to this place: give each database a prefix of its own, and each database one writer.",
       });
     }
   }
+
+  async #prove(key: string, signal: AbortSignal): Promise<DecodedLtx> {
+    const { storage, cores } = this.#options;
+    const { core, release } = await cores.acquire({ signal });
+    const source = storage.read(key, { signal });
+    return decodeLtx(core, source, { objectName: key, signal }, () => {}).finally(release);
+  }
+}
+
+function asEncoded({ header, trailer, sizeBytes, bodySha256 }: DecodedLtx): Omit<EncodedLtx, "pageCount"> {
+  const { bodyChecksum } = header;
+  const { fileChecksum } = trailer;
+  return { header: encodeHeader(header), sizeBytes, bodySha256, bodyChecksum, fileChecksum };
+}
+
+function sizeOf({ commitPages, pageSizeBytes }: PinnedDatabase): number {
+  return commitPages * pageSizeBytes;
 }
 
 function isSameStep(a: LtxHeader, b: LtxHeader): boolean {

@@ -1,12 +1,13 @@
 import { rmSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
+import type { Txid } from "../ltx/format.ts";
 import { readSegmentHeader, SEGMENT_HEADER_SIZE, Segment, segmentPaths } from "../shadow/segment.ts";
 import { decodeWalHeader, type WalHeader } from "../wal/header.ts";
 import { type LogPosition, startOf, WAL_HEADER_SIZE } from "../wal/position.ts";
 import type { ReadAt } from "../wal/read-at.ts";
 import type { LogScanner, ScanLimits, ScanResult } from "../wal/scanner.ts";
 import type { CapturedState } from "./capture.ts";
-import type { FrameRun } from "./pending-frames.ts";
+import type { FrameRun, TxidUnit } from "./pending-frames.ts";
 import type { RemoteHead } from "./remote-head.ts";
 
 export interface RecoveredFrames {
@@ -23,6 +24,7 @@ export interface RecoverOptions {
   readonly head: RemoteHead;
   /** The head's place in the log as the local cursor has it; undefined: the cursor is of another state. */
   readonly cursorLog: LogPosition | undefined;
+  readonly txidUnit: TxidUnit;
   readonly nowMs: { readonly wall: number; readonly monotonic: number };
 }
 
@@ -48,30 +50,26 @@ export async function recoverFrames(options: RecoverOptions): Promise<RecoveredF
   return { runs, state: { ...state, log: options.cursorLog ?? (await locateInLog(options)) } };
 }
 
-/** The run behind `txid` that the segment holds; undefined: none, or it does not follow. Only the first may begin before `txid`. */
+/** The run behind `after` that the segment holds; undefined: none, or it does not follow. Only the first may begin before that. */
 async function recoverSegment(
   path: string,
   after: CapturedState,
   isFirst: boolean,
   options: RecoverOptions,
 ): Promise<FrameRun | undefined> {
-  const { scanner, nowMs } = options;
+  const { scanner, nowMs, txidUnit, head } = options;
   const header = readSegmentHeader(path);
-  if (header === undefined || header.txidBefore > after.txid || (header.txidBefore < after.txid && !isFirst))
-    return undefined;
+  if (header === undefined) return undefined;
   const { log } = header;
   const draft = new Segment(path, header.from.offset, 0);
   const read: ReadAt = (into, offset) => draft.readAt(into, offset);
   try {
-    let { from } = header;
-    const published = after.txid - header.txidBefore;
-    if (published > 0n) {
-      const skipped = await scan(scanner, read, log, from, { maxCommits: published });
-      if (BigInt(skipped.commits) < published) return undefined;
-      from = skipped.position;
-    }
-    if (!follows(from, published > 0n, isFirst ? (options.cursorLog ?? options.head.logEnd) : after.log))
-      return undefined;
+    const end = isFirst ? (options.cursorLog ?? head.logEnd) : after.log;
+    const from =
+      txidUnit === "commit"
+        ? await behindTxid(scanner, read, header, { txid: after.txid, end, isFirst })
+        : await behindPlace(scanner, read, header, end);
+    if (from === undefined) return undefined;
     const found = await scan(scanner, read, log, from);
     if (found.commits === 0) return undefined;
     const segment = new Segment(
@@ -80,9 +78,10 @@ async function recoverSegment(
       SEGMENT_HEADER_SIZE + found.position.offset - header.from.offset,
     );
     return {
-      ...{ header: log, logHeader: header.logHeader, from, to: found.position, txidBefore: after.txid },
+      ...{ header: log, logHeader: header.logHeader, from, to: found.position },
+      txidBefore: txidUnit === "commit" ? after.txid : head.state.txid,
       ...{
-        commits: BigInt(found.commits),
+        commits: txidUnit === "commit" ? BigInt(found.commits) : 1n,
         commitPages: found.commitPages,
         capturedAtMs: header.capturedAtMs,
       },
@@ -94,12 +93,43 @@ async function recoverSegment(
   }
 }
 
+type ReadSegmentHeader = NonNullable<ReturnType<typeof readSegmentHeader>>;
+type LogEnd = Pick<LogPosition, "salt1" | "salt2" | "offset"> | undefined;
+
+/** Where in a segment the commits behind a TXID begin; undefined: they don't, or not provably. */
+async function behindTxid(
+  scanner: LogScanner,
+  read: ReadAt,
+  header: ReadSegmentHeader,
+  after: { readonly txid: Txid; readonly end: LogEnd; readonly isFirst: boolean },
+): Promise<LogPosition | undefined> {
+  const published = after.txid - header.txidBefore;
+  if (published < 0n || (published > 0n && !after.isFirst)) return undefined;
+  let { from } = header;
+  if (published > 0n) {
+    const skipped = await scan(scanner, read, header.log, from, { maxCommits: published });
+    if (BigInt(skipped.commits) < published) return undefined;
+    from = skipped.position;
+  }
+  return follows(from, published > 0n, after.end) ? from : undefined;
+}
+
+/** The same where TXIDs don't count commits: then only the place in the log proves that nothing is missing in between. */
+async function behindPlace(
+  scanner: LogScanner,
+  read: ReadAt,
+  { log, from }: ReadSegmentHeader,
+  end: LogEnd,
+): Promise<LogPosition | undefined> {
+  if (end === undefined || log.salt1 !== end.salt1 || log.salt2 !== end.salt2 || from.offset > end.offset)
+    return undefined;
+  const upTo: ReadAt = (into, offset) => read(into.subarray(0, Math.max(0, end.offset - offset)), offset);
+  const { position } = await scan(scanner, upTo, log, from);
+  return position.offset === end.offset ? position : undefined;
+}
+
 /** TXIDs alone prove nothing: the frames must begin where the state before them ends, or at the start of the next generation. */
-function follows(
-  from: LogPosition,
-  isInside: boolean,
-  end: Pick<LogPosition, "salt1" | "salt2" | "offset"> | undefined,
-): boolean {
+function follows(from: LogPosition, isInside: boolean, end: LogEnd): boolean {
   if (from.offset === WAL_HEADER_SIZE && !isInside) return true;
   return (
     end !== undefined && end.salt1 === from.salt1 && end.salt2 === from.salt2 && end.offset === from.offset

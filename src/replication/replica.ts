@@ -5,14 +5,14 @@ import { type Cursor, type PublishedState, writeCursor } from "../shadow/cursor.
 import { PageTable } from "../shadow/page-table.ts";
 import { removeSegments } from "../shadow/segment.ts";
 import { type ExactPin, exactPin } from "../sqlite/exact-pin.ts";
-import type { Drain, HandoverResult } from "../sqlite/handover.ts";
+import { type Drain, giveWay, type HandoverResult } from "../sqlite/handover.ts";
 import type { DatabaseLink } from "../sqlite/link.ts";
 import type { GapReason } from "../wal/continuity.ts";
 import { decodeWalHeader } from "../wal/header.ts";
 import { isSameGeneration, type LogPosition, startOf, WAL_HEADER_SIZE } from "../wal/position.ts";
 import type { Capture, CaptureOutcome, Gap } from "./capture.ts";
 import { checksumDatabase } from "./encode-whole.ts";
-import type { ManifestWriter } from "./manifest-writer.ts";
+import type { ManifestIndex } from "./manifest-writer.ts";
 import { type PublishedFile, Publisher, type PublisherOptions } from "./publisher.ts";
 import type { NewestSnapshot } from "./remote-head.ts";
 import type { SnapshotReason } from "./resume.ts";
@@ -99,7 +99,7 @@ export class Replica {
     return this.#publisher?.published;
   }
 
-  get manifest(): ManifestWriter {
+  get manifest(): ManifestIndex {
     return this.#options.manifest;
   }
 
@@ -150,17 +150,47 @@ export class Replica {
    * @param begin one of the ways of sqlite/handover.ts. Errors: LOCAL_*, DATABASE_*.
    */
   handover(begin: (link: DatabaseLink, drain: Drain) => HandoverResult): HandoverOutcome {
+    const { result, gap } = this.#draining((drain) => begin(this.link, drain));
+    if (gap !== undefined) return gap;
+    if (result.kind !== "gap") return result;
+    return { kind: "gap", reason: result.reason === "astray" ? "log-rewritten" : "log-unreadable" };
+  }
+
+  /** One step out of the way of the application's own checkpoint; see giveWay() of sqlite/handover.ts. Errors: LOCAL_*, DATABASE_*. */
+  giveWay(): ReturnType<typeof giveWay> | Gap {
+    const { result, gap } = this.#draining((drain) => giveWay(this.link, drain));
+    return gap ?? result;
+  }
+
+  /**
+   * Lets the log go for a moment, so that the application can begin it anew, where a pin that only reads cannot be at mark 0. What is captured is
+   * durable before; what happens meanwhile is proved by what is left in the log, or is a gap. Errors: LOCAL_*, DATABASE_*.
+   */
+  async letGoFor(ms: number): Promise<CaptureOutcome> {
+    const drained = this.capture.drain();
+    if (drained.kind === "gap") return drained;
+    this.#letGo();
+    await this.#options.clock.sleep(ms);
+    const looked = await this.capture.capture();
+    if (looked.kind === "gap") return looked;
+    for (let tries = 0; !this.link.pin(); tries += 1) {
+      if (tries === PIN_ROUNDS) throw this.#cannotPin();
+      await this.#options.clock.sleep(PIN_PAUSE_MS);
+    }
+    const outcome = this.capture.drain();
+    if (outcome.kind === "captured") this.capture.pinned();
+    return outcome;
+  }
+
+  #draining<T>(move: (drain: Drain) => T): { readonly result: T; readonly gap: Gap | undefined } {
     let gap: Gap | undefined;
-    const drain: Drain = () => {
+    const result = move(() => {
       const outcome = this.capture.drain();
       if (outcome.kind === "gap") gap ??= outcome;
       else this.capture.pinned();
       return this.capture.state.log;
-    };
-    const result = begin(this.link, drain);
-    if (gap !== undefined) return gap;
-    if (result.kind !== "gap") return result;
-    return { kind: "gap", reason: result.reason === "astray" ? "log-rewritten" : "log-unreadable" };
+    });
+    return { result, gap };
   }
 
   /**

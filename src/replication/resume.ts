@@ -21,12 +21,15 @@ export interface RemoteFacts {
   readonly pageSizeBytes: number;
   /** A snapshot is there, so that incrementals have a base. */
   readonly hasSnapshot: boolean;
+  /** The head says which database it is; a file of Litestream does not, and nothing can be proved of it. */
+  readonly hasChecksum: boolean;
 }
 
 export type SnapshotReason =
   | "nothing-stored"
   | "no-snapshot-stored"
   | "objects-missing"
+  | "no-checksum-stored"
   | "page-size-changed";
 
 export type ResumeConclusion =
@@ -48,6 +51,7 @@ export function concludeResume(facts: ResumeFacts): ResumeConclusion {
   if (!remote.hasSnapshot) return { kind: "snapshot", txid, reason: "no-snapshot-stored" };
   if (remote.pageSizeBytes !== facts.pageSizeBytes)
     return { kind: "snapshot", txid, reason: "page-size-changed" };
+  if (!remote.hasChecksum) return { kind: "snapshot", txid, reason: "no-checksum-stored" };
   if (!facts.tableIsHead) return { kind: "compare", txid };
   return facts.framesContinue ? { kind: "continue" } : { kind: "repair" };
 }

@@ -1,6 +1,7 @@
 import { isWalrustError } from "../errors.ts";
 import { decodeLtx } from "../ltx/decoder.ts";
-import type { Checksum } from "../ltx/format.ts";
+import { type Checksum, hasChecksums } from "../ltx/format.ts";
+import { checksumAfter } from "../ltx/stated-checksum.ts";
 import type { PageTable } from "../shadow/page-table.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { CorePool } from "../wasm/core-pool.ts";
@@ -50,9 +51,10 @@ export async function rollTableForward({
           }
         },
       );
+      const after = checksumAfter(header, trailer);
       // A file of another writer may happen to lead to the head: no chain could ever go on behind it.
-      if (header.preApply !== before) return false;
-      before = trailer.postApply;
+      if (after === undefined || (hasChecksums(header) && header.preApply !== before)) return false;
+      before = after;
       table.truncate(header.commit);
     }
     return true;

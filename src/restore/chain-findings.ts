@@ -3,6 +3,8 @@ import { databaseKeys } from "../storage/keys.ts";
 import type { Catalog } from "./catalog.ts";
 import { type CheckedFile, isSound, type SoundFile } from "./checked-file.ts";
 import type { FindingDraft } from "./findings.ts";
+import { leftoversOf } from "./leftovers.ts";
+import { bridges } from "./litestream-levels.ts";
 import { isSnapshotFile, type RestoreFile } from "./restore-file.ts";
 
 /**
@@ -15,13 +17,14 @@ export function chainDrafts(catalog: Catalog, checked: readonly CheckedFile[]): 
     const others = endings.get(one.file.maxTxid) ?? [];
     endings.set(one.file.maxTxid, [...others, one]);
   }
-  const leftovers = new Set(leftoversOf(catalog));
+  const leftovers = new Set(leftoversOf(catalog.manifest, catalog.present).map(({ key }) => key));
+  const isBridged = bridges(catalog.present);
   const follows = checked.filter(isSound).flatMap((one) => {
     if (isSnapshotFile(one.file)) return [];
     const before = endings.get(one.file.minTxid - 1n) ?? [];
     if (before.some((ending) => fits(one, ending))) return [];
     if (before.length > 0) return [misfit(one, before)];
-    return leftovers.has(one.file.key) ? [] : [hole(one, endings)];
+    return leftovers.has(one.file.key) || isBridged(one.file) ? [] : [hole(one, endings)];
   });
   return [...follows, ...[...endings.values()].flatMap(differing)];
 }
@@ -83,19 +86,6 @@ export function headDrafts(catalog: Catalog): FindingDraft[] {
   const message = `it names TXID ${headTxid}, but TXIDs ${last + 1n} to ${headTxid} are in no object`;
   const standIn = { ...UNKNOWN, key: object, minTxid: 1n, maxTxid: headTxid };
   return [{ kind: "hole", code: "INTEGRITY_MISSING", object, message, standIn }];
-}
-
-/**
- * Incrementals that no manifest names any more and that a newer snapshot replaced: an interrupted prune left
- * them, and the next one takes them. That they have lost their base is no finding.
- */
-export function leftoversOf({ manifest, present }: Catalog): string[] {
-  if (manifest === undefined) return [];
-  const named = new Set(manifest.files.map(({ minTxid, maxTxid }) => `${minTxid}-${maxTxid}`));
-  const newestSnapshot = manifest.files.findLast(({ minTxid }) => minTxid === 1n)?.maxTxid ?? 0n;
-  return present
-    .filter(({ minTxid, maxTxid }) => maxTxid <= newestSnapshot && !named.has(`${minTxid}-${maxTxid}`))
-    .map(({ key }) => key);
 }
 
 function standInBefore(file: RestoreFile): RestoreFile {

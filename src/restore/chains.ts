@@ -22,12 +22,17 @@ const COST_OF_A_FILE = 65536;
 export class Chains {
   /** Several links for a TXID where their checksums after it differ. */
   readonly #links = new Map<Txid, Link[]>();
+  readonly #attached: RestoreFile[] = [];
+  /** The reachable TXIDs, ascending. */
+  readonly #txids: Txid[] = [];
 
   constructor(files: Iterable<RestoreFile>) {
     // A file only builds on smaller TXIDs than its last one.
     for (const file of [...files].sort(byMaxTxid)) {
       const link = this.#attach(file);
-      if (link) this.#keepCheapest(link);
+      if (link === undefined) continue;
+      this.#attached.push(file);
+      this.#keepCheapest(link);
     }
   }
 
@@ -37,7 +42,12 @@ export class Chains {
 
   /** The reachable TXIDs, ascending. */
   txids(): Txid[] {
-    return [...this.#links.keys()];
+    return [...this.#txids];
+  }
+
+  /** The files that lead to a state; what is not among them follows nothing that is there. */
+  get attached(): readonly RestoreFile[] {
+    return this.#attached;
   }
 
   /** The cheapest chain to a reachable TXID, snapshot first. */
@@ -46,6 +56,17 @@ export class Chains {
     const last = cheapest(this.#links.get(txid) ?? []);
     for (let link = last; link; link = link.below) files.push(link.file);
     return files.reverse();
+  }
+
+  /** The files of the cheapest chains to all of these TXIDs, as far as they are reachable. */
+  filesTo(txids: Iterable<Txid>): Set<RestoreFile> {
+    const files = new Set<RestoreFile>();
+    for (const txid of txids) {
+      // A file has one way to it: where one is counted already, so is what lies below.
+      let link = cheapest(this.#links.get(txid) ?? []);
+      for (; link && !files.has(link.file); link = link.below) files.add(link.file);
+    }
+    return files;
   }
 
   /**
@@ -58,18 +79,33 @@ export class Chains {
   #attach(file: RestoreFile): Link | undefined {
     const own = file.sizeBytes + COST_OF_A_FILE;
     if (isSnapshotFile(file)) return { file, below: undefined, cost: own };
-    const below = cheapest(
-      (this.#links.get(file.minTxid - 1n) ?? []).filter((link) => follows(file, link.file)),
-    );
+    const below = cheapest(this.#bases(file).filter((link) => follows(file, link.file)));
     return below && { file, below, cost: below.cost + own };
   }
 
+  /**
+   * What a file may be applied to. In our layout exactly the state that it was made for. In Litestream's, where
+   * files name none, also any state within its own range: it holds the newest version of every page that
+   * changed in there, so that the state at its end comes out all the same. After Litestream has pruned the
+   * single files, that is the only way from a snapshot into a merged one.
+   */
+  #bases(file: RestoreFile): readonly Link[] {
+    const exact = this.#links.get(file.minTxid - 1n) ?? [];
+    if (file.level === undefined) return exact;
+    const within = this.#txids
+      .slice(firstAtLeast(this.#txids, file.minTxid))
+      .filter((txid) => txid < file.maxTxid);
+    return [...exact, ...within.flatMap((txid) => this.#links.get(txid) ?? [])];
+  }
+
   #keepCheapest(link: Link): void {
-    const links = this.#links.get(link.file.maxTxid) ?? [];
+    const { maxTxid } = link.file;
+    const links = this.#links.get(maxTxid) ?? [];
+    if (links.length === 0) this.#txids.push(maxTxid);
     const same = links.findIndex(({ file }) => file.postApply === link.file.postApply);
     if (same < 0) links.push(link);
     else if (link.cost < (links[same]?.cost ?? 0)) links[same] = link;
-    this.#links.set(link.file.maxTxid, links);
+    this.#links.set(maxTxid, links);
   }
 }
 
@@ -92,6 +128,17 @@ function cheapest(links: readonly Link[]): Link | undefined {
  */
 function follows(file: RestoreFile, below: RestoreFile): boolean {
   return !file.preApply || !below.postApply || file.preApply === below.postApply;
+}
+
+/** Where in an ascending list the first number that is not smaller stands. */
+function firstAtLeast(txids: readonly Txid[], least: Txid): number {
+  let [low, high] = [0, txids.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((txids[middle] ?? least) < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function byMaxTxid(a: RestoreFile, b: RestoreFile): number {

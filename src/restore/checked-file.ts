@@ -1,21 +1,35 @@
 import { isWalrustError, type WalrustError } from "../errors.ts";
 import { type DecodedLtx, decodeLtx } from "../ltx/decoder.ts";
 import { hasChecksums, isRepair, type LtxHeader } from "../ltx/format.ts";
+import { checksumAfter } from "../ltx/stated-checksum.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Core } from "../wasm/core.ts";
 import { assertNamed } from "./catalog.ts";
+import { Chains } from "./chains.ts";
 import { Prefetch } from "./prefetch.ts";
 import type { RestoreFile } from "./restore-file.ts";
 
 /** A file after every byte of it was read: what is in it, or what is wrong with it. */
-export type CheckedFile =
-  | { readonly file: RestoreFile; readonly decoded: DecodedLtx }
-  | { readonly file: RestoreFile; readonly error: WalrustError };
+export type CheckedFile = SoundFile | DamagedFile;
 
-export type SoundFile = CheckedFile & { readonly decoded: DecodedLtx };
+export interface SoundFile {
+  readonly file: RestoreFile;
+  readonly decoded: DecodedLtx;
+}
+
+export interface DamagedFile {
+  readonly file: RestoreFile;
+  readonly error: WalrustError;
+}
 
 export function isSound(checked: CheckedFile): checked is SoundFile {
   return "decoded" in checked;
+}
+
+/** Those that lead to a state, from a snapshot on; the others follow nothing that is sound. */
+export function usableFiles(sound: readonly SoundFile[]): SoundFile[] {
+  const attached = new Set(new Chains(sound.map(({ file }) => file)).attached);
+  return sound.filter(({ file }) => attached.has(file));
 }
 
 export interface CheckOptions {
@@ -88,7 +102,7 @@ function factsOf({ header, trailer, bodySha256 }: DecodedLtx) {
     timestampMs: header.timestampMs,
     isRepair: isRepair(header),
     preApply: hasChecksums(header) ? header.preApply : undefined,
-    postApply: hasChecksums(header) ? trailer.postApply : undefined,
+    postApply: checksumAfter(header, trailer),
     bodySha256,
   };
 }

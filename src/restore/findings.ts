@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../errors.ts";
 import type { Txid } from "../ltx/format.ts";
+import { databaseKeys } from "../storage/keys.ts";
 import type { Catalog } from "./catalog.ts";
 import { chainDrafts, headDrafts } from "./chain-findings.ts";
 import { Chains, restorableTxids } from "./chains.ts";
@@ -33,6 +34,7 @@ export interface FindingDraft extends Omit<Finding, "lostTxids"> {
 /** What reading all files of a catalog found, and what it costs, by object. Pure. */
 export function findingsOf(catalog: Catalog, checked: readonly CheckedFile[]): Finding[] {
   const drafts = [
+    ...unusableDraft(catalog),
     ...catalog.missing.map(missingDraft),
     ...checked.flatMap(damagedDraft),
     ...chainDrafts(catalog, checked),
@@ -41,6 +43,13 @@ export function findingsOf(catalog: Catalog, checked: readonly CheckedFile[]): F
   ];
   const sound = checked.filter(isSound).map(({ file }) => file);
   return withCosts(drafts, sound).sort((a, b) => (a.object < b.object ? -1 : 1));
+}
+
+/** A manifest that cannot be used is a finding like any other: the objects are still looked at. */
+function unusableDraft({ name, manifestError: error }: Catalog): FindingDraft[] {
+  if (error === undefined) return [];
+  const object = databaseKeys(name).manifest();
+  return [{ kind: "damaged", code: error.code, object, message: error.message }];
 }
 
 function missingDraft(file: RestoreFile): FindingDraft {

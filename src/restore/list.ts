@@ -1,7 +1,8 @@
 import type { Txid } from "../ltx/format.ts";
-import { parseKey } from "../storage/keys.ts";
+import { databaseKeys, type LayoutName, parseKey } from "../storage/keys.ts";
+import { parseLitestreamKey } from "../storage/litestream-keys.ts";
 import type { CallOptions, Storage } from "../storage/storage.ts";
-import { readCatalog, withHeaders } from "./catalog.ts";
+import { type Catalog, type ManifestState, readCatalog, withHeaders } from "./catalog.ts";
 import { restorableTxids } from "./chains.ts";
 import { nothingThere } from "./plan-errors.ts";
 import { isSnapshotFile, knownFiles, type RestoreFile } from "./restore-file.ts";
@@ -10,6 +11,7 @@ import { timelineOf } from "./timeline.ts";
 /** A database in a storage, as a list of its objects shows it. */
 export interface ListedDatabase {
   readonly name: string;
+  readonly layout: LayoutName;
   /** The newest TXID that a file holds. */
   readonly txid: Txid;
   /** TXID of the newest snapshot; undefined: nothing can be restored. */
@@ -28,22 +30,34 @@ export interface ListedDatabase {
 export async function listDatabases(storage: Storage, options: CallOptions = {}): Promise<ListedDatabase[]> {
   const databases = new Map<string, ListedDatabase>();
   for await (const { key, sizeBytes, lastModifiedMs } of storage.list("", options)) {
-    const parsed = parseKey(key);
-    if (parsed?.stored.kind !== "ltx") continue;
-    const { database: name, stored } = parsed;
-    const before = databases.get(name) ?? { ...NONE, name };
-    const isNewestSnapshot = isSnapshotFile(stored) && stored.maxTxid >= (before.snapshotTxid ?? 0n);
+    const file = fileOf(key);
+    if (file === undefined) continue;
+    const { name, layout, maxTxid } = file;
+    const known = databases.get(name);
+    // what readCatalog would take: where both are there, ours count
+    if (known?.layout === "walrust" && layout === "litestream") continue;
+    const before = known?.layout === layout ? known : { ...NONE, name };
+    const isNewestSnapshot = isSnapshotFile(file) && maxTxid >= (before.snapshotTxid ?? 0n);
     databases.set(name, {
-      name,
-      txid: larger(stored.maxTxid, before.txid),
+      ...{ name, layout },
+      txid: larger(maxTxid, before.txid),
       lastModifiedMs: Math.max(before.lastModifiedMs, lastModifiedMs),
-      snapshotTxid: isNewestSnapshot ? stored.maxTxid : before.snapshotTxid,
+      snapshotTxid: isNewestSnapshot ? maxTxid : before.snapshotTxid,
       snapshotModifiedMs: isNewestSnapshot ? lastModifiedMs : before.snapshotModifiedMs,
       files: before.files + 1,
       sizeBytes: before.sizeBytes + sizeBytes,
     });
   }
   return [...databases.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function fileOf(key: string) {
+  const own = parseKey(key);
+  if (own?.stored.kind === "ltx") return { ...own.stored, name: own.database, layout: "walrust" } as const;
+  const other = parseLitestreamKey(key);
+  // at the root of a storage a replica has no name by which it could be asked for
+  if (other === undefined || other.database === "") return undefined;
+  return { ...other, name: other.database, layout: "litestream" } as const;
 }
 
 function larger(a: Txid, b: Txid): Txid {
@@ -79,12 +93,14 @@ export interface RestorePoints {
   readonly files: readonly RestoreFile[];
   /** Keys that the manifest names, and that are gone. */
   readonly missing: readonly string[];
+  /** Without a sound one nobody knows whether newer objects than `headTxid` are gone. */
+  readonly manifest: ManifestState;
 }
 
 /**
- * The restore points of one database. Only headers of files that the manifest does not name yet are read: a
- * repair that it names is known to a restore by time, which looks at the one file in question, but not here.
- * Errors: RESTORE_NOTHING; STORAGE_*; INTEGRITY_FORMAT.
+ * The restore points of one database. Only headers of files that the manifest does not name yet are read. It may
+ * say of those that it names which are repairs (ManifestFile); a restore by time looks at the files in question.
+ * Errors: RESTORE_NOTHING; STORAGE_*; INTEGRITY_FORMAT; INTEGRITY_VERSION.
  */
 export async function listRestorePoints(
   storage: Storage,
@@ -94,14 +110,22 @@ export async function listRestorePoints(
   const listed = await readCatalog(storage, name, options);
   if (knownFiles(listed).length === 0) throw nothingThere(name);
   const unread = listed.present.filter(({ timestampMs }) => timestampMs === undefined);
-  const { present, missing, headTxid } = await withHeaders(storage, listed, unread, options);
+  const { present, missing, headTxid, manifestState } = await withHeaders(storage, listed, unread, options);
   return {
     name,
-    points: pointsOf(present),
+    points: pointsOf(withNamedRepairs(present, listed)),
     headTxid,
     files: present.toSorted(byTxid),
     missing: missing.map(({ key }) => key),
+    manifest: manifestState,
   };
+}
+
+function withNamedRepairs(files: readonly RestoreFile[], { name, manifest }: Catalog): RestoreFile[] {
+  const keys = databaseKeys(name);
+  const repairs = (manifest?.files ?? []).filter(({ isRepair }) => isRepair);
+  const named = new Set(repairs.map(({ minTxid, maxTxid }) => keys.ltx(minTxid, maxTxid)));
+  return files.map((file) => (named.has(file.key) ? { ...file, isRepair: true } : file));
 }
 
 function pointsOf(files: readonly RestoreFile[]): ListedPoint[] {

@@ -3,9 +3,9 @@ import type { StoredManifest } from "../storage/database-objects.ts";
 import { databaseKeys } from "../storage/keys.ts";
 import type { ManifestFile } from "../storage/manifest.ts";
 import type { Catalog } from "./catalog.ts";
-import { leftoversOf } from "./chain-findings.ts";
-import { type CheckedFile, isSound, type SoundFile } from "./checked-file.ts";
+import { type CheckedFile, isSound, type SoundFile, usableFiles } from "./checked-file.ts";
 import type { FindingDraft } from "./findings.ts";
+import { leftoversOf } from "./leftovers.ts";
 
 /**
  * Where the manifest says otherwise than the sound objects. Objects that are newer than the manifest are no
@@ -16,16 +16,17 @@ export function manifestDrafts(catalog: Catalog, checked: readonly CheckedFile[]
   if (manifest === undefined) return [];
   const keys = databaseKeys(name);
   const named = new Map(manifest.files.map((entry) => [keys.ltx(entry.minTxid, entry.maxTxid), entry]));
-  const leftovers = new Set(leftoversOf(catalog));
-  const drafts = checked.filter(isSound).flatMap((one) => {
+  const sound = checked.filter(isSound);
+  const leftovers = new Set(leftoversOf(manifest, catalog.present).map(({ key }) => key));
+  const usable = new Set(usableFiles(sound).map(({ file }) => file.key));
+  const drafts = sound.flatMap((one) => {
     const { key, maxTxid } = one.file;
     const entry = named.get(key);
     if (entry) return differencesOf(one, entry);
-    return maxTxid > manifest.currentTxid || leftovers.has(key)
-      ? []
-      : [finding(key, "the manifest does not name it")];
+    const mayBeUnnamed = maxTxid > manifest.currentTxid || leftovers.has(key) || !usable.has(key);
+    return mayBeUnnamed ? [] : [finding(key, "the manifest does not name it")];
   });
-  return [...drafts, ...wholeDrafts(keys.manifest(), name, manifest, checked.filter(isSound))];
+  return [...drafts, ...wholeDrafts(keys.manifest(), manifest, sound)];
 }
 
 function differencesOf({ file, decoded }: SoundFile, entry: ManifestFile): FindingDraft[] {
@@ -45,15 +46,9 @@ function differencesOf({ file, decoded }: SoundFile, entry: ManifestFile): Findi
 }
 
 /** What the manifest says of the database as a whole. */
-function wholeDrafts(
-  key: string,
-  name: string,
-  manifest: StoredManifest,
-  sound: readonly SoundFile[],
-): FindingDraft[] {
+function wholeDrafts(key: string, manifest: StoredManifest, sound: readonly SoundFile[]): FindingDraft[] {
   const newest = sound.filter(({ file }) => file.maxTxid === manifest.currentTxid);
   const drafts: FindingDraft[] = [];
-  if (manifest.name !== name) drafts.push(finding(key, `it is the manifest of "${manifest.name}"`));
   const [{ decoded } = {}] = newest;
   if (decoded === undefined) return drafts;
   if (manifest.pageSizeBytes !== decoded.header.pageSizeBytes) {

@@ -1,5 +1,5 @@
 import { applyToDatabaseChecksum, EMPTY_DATABASE_CHECKSUM } from "../ltx/checksum.ts";
-import { type Checksum, lockPage } from "../ltx/format.ts";
+import type { Checksum } from "../ltx/format.ts";
 import { PageTable } from "../shadow/page-table.ts";
 
 const ROWS_AT_ONCE = 4096;
@@ -50,15 +50,7 @@ export class PageChecksums {
 
   /** The first page from `from` to `to` that was never put in, the lock page aside. */
   firstAbsent(from: number, to: number): number | undefined {
-    const lock = lockPage(this.#table.pageSizeBytes);
-    for (let pgno = from; pgno <= to; pgno += ROWS_AT_ONCE) {
-      const words = this.#read(pgno, Math.min(ROWS_AT_ONCE, to - pgno + 1));
-      for (let i = 0; i < words.length; i += 2) {
-        // Every page checksum has bit 63.
-        if (words[i + 1] === 0 && pgno + i / 2 !== lock) return pgno + i / 2;
-      }
-    }
-    return undefined;
+    return this.#table.firstAbsent(from, to);
   }
 
   close(): void {

@@ -46,15 +46,19 @@ export function planRestore(files: RestoreFiles, target: RestoreTarget): Restore
 
 /**
  * Files whose headers must be read before a target can be planned: the manifest tells their times, but not
- * which are repairs.
+ * which are repairs; and where it is wrong about the times on either side of the one asked for, another state
+ * would be restored.
  */
 export function headersNeeded(files: RestoreFiles, target: RestoreTarget): readonly RestoreFile[] {
   if (target.kind !== "time") return [];
   const withoutTime = files.present.filter(({ timestampMs }) => timestampMs === undefined);
   if (withoutTime.length > 0) return withoutTime;
-  const { before } = around(timelineOf(knownFiles(files)), target.timestampMs);
-  if (before === undefined) return [];
-  return filesAfter(files.present, before.txid).filter(({ isRepair }) => isRepair === undefined);
+  const timeline = timelineOf(knownFiles(files));
+  const at = (around(timeline, target.timestampMs).before ?? timeline[0])?.txid;
+  if (at === undefined) return [];
+  const endingThere = files.present.filter(({ maxTxid }) => maxTxid === at);
+  const decisive = new Set([...endingThere, ...filesAfter(files.present, at)]);
+  return [...decisive].filter(({ isRepair }) => isRepair === undefined);
 }
 
 function planAt(planning: Planning, target: RestoreTarget & { readonly kind: "time" }): RestorePlan {

@@ -1,6 +1,7 @@
 import { isWalrustError, WalrustError } from "../errors.ts";
 import type { CallOptions, Storage } from "../storage/storage.ts";
 import { type Catalog, readCatalog, withHeaders } from "./catalog.ts";
+import { Evidence } from "./evidence.ts";
 import { headersNeeded, planRestore, type RestorePlan, type RestoreTarget } from "./plan.ts";
 
 export interface PreparedRestore {
@@ -9,6 +10,11 @@ export interface PreparedRestore {
 }
 
 const MAX_TRIES = 3;
+
+export interface PrepareOptions extends CallOptions {
+  /** What was learned from files that were read before. */
+  readonly evidence?: Evidence;
+}
 
 /**
  * Plans a restore from what storage holds now. A list is not made at one moment: what a prune or a merge
@@ -19,7 +25,7 @@ export async function prepareRestore(
   storage: Storage,
   name: string,
   target: RestoreTarget,
-  options: CallOptions = {},
+  options: PrepareOptions = {},
 ): Promise<PreparedRestore> {
   for (let tries = 1; ; tries++) {
     try {
@@ -35,14 +41,19 @@ async function prepareOnce(
   storage: Storage,
   name: string,
   target: RestoreTarget,
-  options: CallOptions,
+  { evidence = new Evidence(), ...options }: PrepareOptions,
 ): Promise<PreparedRestore> {
-  let catalog = await readCatalog(storage, name, options);
-  // Twice at most: the times first, then which of the files behind the chosen point are repairs.
+  let catalog = evidence.amend(await readCatalog(storage, name, options));
+  // Mostly twice: the times first, then the headers around the chosen point, which may be another one by them.
   for (;;) {
     const unread = headersNeeded(catalog, target);
     if (unread.length === 0) return { catalog, plan: planRestore(catalog, target) };
-    catalog = await withHeaders(storage, catalog, unread, options);
+    try {
+      catalog = await withHeaders(storage, catalog, unread, options);
+    } catch (error) {
+      if (!evidence.isNews(error)) throw error;
+      catalog = evidence.amend(catalog);
+    }
   }
 }
 

@@ -14,10 +14,15 @@ export interface RestoreFile {
   readonly lastModifiedMs: number | undefined;
   /** Unix ms at which its last commit was captured. */
   readonly timestampMs: number | undefined;
-  /** The single commits in it are not known. */
+  /** The single commits in it are not known. Undefined until its header was read. */
   readonly isRepair: boolean | undefined;
   readonly preApply: Checksum | undefined;
   readonly postApply: Checksum | undefined;
+  /**
+   * Of a file in the Litestream layout: 0 as published, 1 to 8 merged, 9 a snapshot. Several levels hold the
+   * same TXIDs. Absent in our own layout.
+   */
+  readonly level?: number;
   /** Of the body, 64 hex digits: as the manifest has it. */
   readonly bodySha256: string | undefined;
 }

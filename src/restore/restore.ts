@@ -1,15 +1,17 @@
 import { isWalrustError, WalrustError } from "../errors.ts";
 import { type DecodedLtx, decodeLtx } from "../ltx/decoder.ts";
-import { type Checksum, hasChecksums } from "../ltx/format.ts";
+import type { Checksum } from "../ltx/format.ts";
+import { checksumAfter } from "../ltx/stated-checksum.ts";
 import { checkIntegrity, type IntegrityLevel } from "../sqlite/integrity.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Core } from "../wasm/core.ts";
 import type { CorePool } from "../wasm/core-pool.ts";
-import { assertNamed } from "./catalog.ts";
+import { assertNamed, type ManifestState } from "./catalog.ts";
+import { Evidence } from "./evidence.ts";
 import { type Output, openOutput, placeOutput } from "./output.ts";
 import type { RestorePlan, RestoreTarget } from "./plan.ts";
 import { Prefetch } from "./prefetch.ts";
-import { prepareRestore, vanished } from "./prepare.ts";
+import { type PreparedRestore, prepareRestore, vanished } from "./prepare.ts";
 import type { RestoreFile, RestorePoint } from "./restore-file.ts";
 import { StagedDatabase } from "./staged-database.ts";
 
@@ -45,10 +47,14 @@ export interface RestoreResult {
   readonly point: RestorePoint;
   readonly match: RestorePlan["match"];
   readonly headTxid: bigint;
+  /** Without a sound one nobody knows whether newer objects than `headTxid` are gone. */
+  readonly manifest: ManifestState;
   readonly sizeBytes: number;
   readonly pageSizeBytes: number;
   readonly databaseChecksum: Checksum;
   readonly files: number;
+  /** Keys of files that turned out to be damaged, and that another way was found around. */
+  readonly damaged: readonly string[];
   /** Files without database checksums (NoChecksum): that they belong together is not proved. */
   readonly unprovenFiles: number;
   /** Files without a body checksum, of other writers: only their CRC was checked. */
@@ -65,7 +71,8 @@ const MAX_PLANS = 5;
 /**
  * Restores a database to `path`: into a temporary file beside it, each file and the whole proved, checked by
  * SQLite, synced, then renamed. Whatever goes wrong, what was at `path` is untouched and nothing is left
- * beside it. Memory does not depend on the database's size.
+ * beside it. A file that turns out to be damaged is gone around where others lead to the same state, and else
+ * it is the error. Memory does not depend on the database's size.
  * Errors: RESTORE_*, INTEGRITY_*, STORAGE_*, OUTPUT_EXISTS, USAGE, LOCAL_DISK_FULL, LOCAL_IO; the signal's
  * reason.
  */
@@ -79,15 +86,21 @@ export async function restore(
   const call = signal ? { signal } : {};
   const output = openOutput(path, { force });
   const lease = await cores.acquire(call);
+  const evidence = new Evidence();
+  let damage: WalrustError | undefined;
   try {
-    for (let plans = 1; ; plans++) {
+    for (let vanishings = 0; ; ) {
       options.onProgress?.({ phase: "planning", doneBytes: 0, totalBytes: 0, doneFiles: 0, totalFiles: 0 });
-      const { plan } = await prepareRestore(storage, name, target, call);
+      const prepared = await prepareRestore(storage, name, target, { ...call, evidence }).catch((error) => {
+        // without another way, the damage is the reason, and not what it left
+        throw damage !== undefined && isWalrustError(error) && error.exitCode >= 5 ? damage : error;
+      });
       try {
-        return await new Restore(storage, lease.core, name, plan, output, options).run();
+        return await new Restore(storage, lease.core, name, prepared, output, options, evidence).run();
       } catch (error) {
-        if (!isWalrustError(error, "STORAGE_NOT_FOUND")) throw error;
-        if (plans === MAX_PLANS) throw vanished(name, error);
+        if (evidence.isNews(error)) damage ??= error;
+        else if (!isWalrustError(error, "STORAGE_NOT_FOUND")) throw error;
+        else if (++vanishings === MAX_PLANS) throw vanished(name, error);
       }
     }
   } finally {
@@ -101,8 +114,10 @@ class Restore {
   readonly #core: Core;
   readonly #name: string;
   readonly #plan: RestorePlan;
+  readonly #manifest: ManifestState;
   readonly #output: Output;
   readonly #options: RestoreOptions;
+  readonly #evidence: Evidence;
   #doneBytes = 0;
   #doneFiles = 0;
   #unprovenFiles = 0;
@@ -113,14 +128,17 @@ class Restore {
     storage: Storage,
     core: Core,
     name: string,
-    plan: RestorePlan,
+    { plan, catalog }: PreparedRestore,
     output: Output,
     options: RestoreOptions,
+    evidence: Evidence,
   ) {
     this.#storage = storage;
     this.#core = core;
     this.#name = name;
     this.#plan = plan;
+    this.#manifest = catalog.manifestState;
+    this.#evidence = evidence;
     this.#output = output;
     this.#options = options;
   }
@@ -161,6 +179,7 @@ class Restore {
         objectName: file.key,
         onHeader: (header) => {
           assertNamed(file, header);
+          this.#evidence.learn(file, header);
           staged.begin(header, file.key);
         },
         ...(signal && { signal }),
@@ -168,10 +187,11 @@ class Restore {
       (batch) => staged.apply(batch),
     );
     assertBody(file, decoded);
+    this.#evidence.learn(file, decoded.header, decoded.trailer);
     staged.end(decoded, file.key);
     this.#doneFiles += 1;
     this.#timestampMs = decoded.header.timestampMs;
-    if (!hasChecksums(decoded.header)) this.#unprovenFiles += 1;
+    if (checksumAfter(decoded.header, decoded.trailer) === undefined) this.#unprovenFiles += 1;
     if (decoded.header.bodyChecksum === 0n) this.#filesWithoutBodyChecksum += 1;
   }
 
@@ -204,10 +224,12 @@ class Restore {
       point: { txid: point.txid, timestampMs: point.timestampMs ?? this.#timestampMs },
       match,
       headTxid,
+      manifest: this.#manifest,
       sizeBytes: staged.sizeBytes,
       pageSizeBytes: staged.pageSizeBytes,
       databaseChecksum: staged.checksum,
       files: files.length,
+      damaged: this.#evidence.damaged,
       unprovenFiles: this.#unprovenFiles,
       filesWithoutBodyChecksum: this.#filesWithoutBodyChecksum,
     };

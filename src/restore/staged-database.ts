@@ -3,9 +3,11 @@ import { promisify } from "node:util";
 import { WalrustError } from "../errors.ts";
 import type { DecodedLtx, PageBatch } from "../ltx/decoder.ts";
 import { type Checksum, hasChecksums, isSnapshot, type LtxHeader, lockPage } from "../ltx/format.ts";
+import { checksumAfter } from "../ltx/stated-checksum.ts";
 import { writeFully } from "../shadow/durable-file.ts";
 import { localError } from "../shadow/local-error.ts";
 import { PageChecksums } from "./page-checksums.ts";
+import { runsOfBatch } from "./page-runs.ts";
 
 const fsyncFile = promisify(fsync);
 
@@ -69,19 +71,15 @@ export class StagedDatabase {
   }
 
   /** Errors: LOCAL_IO, LOCAL_DISK_FULL. */
-  apply({ count, pgnos, pages, checksums }: PageBatch): void {
+  apply(batch: PageBatch): void {
     const size = this.#pageSizeBytes;
-    for (let row = 0; row < count; ) {
-      const first = pgnos[row] ?? 0;
-      let end = row + 1;
-      while (end < count && pgnos[end] === first + end - row) end++;
+    for (const { pgno, count, pages, checksums } of runsOfBatch(batch, size)) {
       try {
-        writeFully(this.#fd, pages.subarray(row * size, end * size), (first - 1) * size);
+        writeFully(this.#fd, pages, (pgno - 1) * size);
       } catch (error) {
         throw localError(error, "write", this.path);
       }
-      this.#checksums?.set(first, end - row, checksums.subarray(row * 8, end * 8));
-      row = end;
+      this.#checksums?.set(pgno, count, checksums);
     }
   }
 
@@ -96,7 +94,8 @@ export class StagedDatabase {
     const absent = checksums.firstAbsent(this.#pages + 1, commit);
     if (absent !== undefined) throw broken(objectName, `it makes the database larger without page ${absent}`);
     this.#resize(commit, checksums);
-    if (hasChecksums(header) && trailer.postApply !== checksums.databaseChecksum) {
+    const after = checksumAfter(header, trailer);
+    if (after !== undefined && after !== checksums.databaseChecksum) {
       throw broken(objectName, "its post-apply checksum is not that of the database after it");
     }
   }

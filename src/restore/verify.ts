@@ -5,12 +5,13 @@ import { databaseKeys } from "../storage/keys.ts";
 import type { CallOptions, Storage } from "../storage/storage.ts";
 import type { Core } from "../wasm/core.ts";
 import type { CorePool } from "../wasm/core-pool.ts";
-import { type Catalog, readCatalog } from "./catalog.ts";
+import { type Catalog, type ManifestState, readCatalog } from "./catalog.ts";
 import { restorableTxids } from "./chains.ts";
-import { checkFiles, isSound, type SoundFile } from "./checked-file.ts";
+import { checkFiles, type DamagedFile, isSound, type SoundFile } from "./checked-file.ts";
 import { type Finding, findingsOf } from "./findings.ts";
 import { nothingThere } from "./plan-errors.ts";
 import { vanished } from "./prepare.ts";
+import { withoutReplaced } from "./replaced-files.ts";
 import { knownFiles, type RestoreFile } from "./restore-file.ts";
 
 export interface VerifyOptions extends CallOptions {
@@ -33,13 +34,17 @@ export interface VerifyReport {
   /** What can be restored, ascending; the newest one that was ever published is `headTxid`. */
   readonly restorableTxids: readonly Txid[];
   readonly headTxid: Txid;
-  /** Without one nobody knows whether the newest objects are gone. */
-  readonly hasManifest: boolean;
+  /** Without a sound one nobody knows whether the newest objects are gone. */
+  readonly manifest: ManifestState;
   /**
    * Every file that was read and is sound, with its header and trailer: from these a manifest can be made
    * again.
    */
   readonly soundFiles: readonly SoundFile[];
+  /** Every file that was read and is not what it should be. */
+  readonly damagedFiles: readonly DamagedFile[];
+  /** What the manifest and a list told before the files were read. */
+  readonly catalog: Catalog;
   readonly checkedFiles: number;
   readonly checkedBytes: number;
 }
@@ -78,48 +83,32 @@ export async function verify(
 async function verifyOnce(storage: Storage, core: Core, name: string, options: VerifyOptions) {
   const { signal } = options;
   const call = signal ? { signal } : {};
-  const { catalog, unusable } = await catalogWithAnyManifest(storage, name, call);
-  if (knownFiles(catalog).length === 0 && unusable === undefined) throw nothingThere(name);
+  const catalog = await readCatalog(storage, name, call);
+  if (knownFiles(catalog).length === 0 && catalog.manifestState === "missing") throw nothingThere(name);
 
   const files = catalog.present.toSorted((a, b) => (a.key < b.key ? -1 : 1));
-  const checked = await checkFiles(storage, core, files, {
+  const read = await checkFiles(storage, core, files, {
     ...call,
     parallel: options.parallel ?? DEFAULT_PARALLEL,
     ...progressOf(files, options.onProgress),
   });
+  const checked = withoutReplaced(catalog, read);
   const soundFiles = checked.filter(isSound);
   const report: VerifyReport = {
     name,
-    findings: [...(unusable ? [unusable] : []), ...findingsOf(catalog, checked)],
+    findings: findingsOf(catalog, checked),
     restorableTxids: restorableTxids(soundFiles.map(({ file }) => file)),
     headTxid: catalog.headTxid,
-    hasManifest: catalog.manifest !== undefined,
+    manifest: catalog.manifestState,
     soundFiles,
+    damagedFiles: checked.filter((one): one is DamagedFile => !isSound(one)),
+    catalog,
     checkedFiles: files.length,
     checkedBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
   };
-  if (report.findings.length === 0 || unusable) return { report, manifestChanged: false };
-  const manifest = await readManifest(storage, databaseKeys(name), call);
-  return { report, manifestChanged: manifest?.etag !== catalog.manifest?.etag };
-}
-
-/** A manifest that cannot be used is a finding like any other: the objects are still looked at. */
-async function catalogWithAnyManifest(storage: Storage, name: string, call: CallOptions) {
-  let unusable: Finding | undefined;
-  const catalog: Catalog = await readCatalog(storage, name, {
-    ...call,
-    readManifest: async (...from) => {
-      try {
-        return await readManifest(...from);
-      } catch (error) {
-        if (!isWalrustError(error, "INTEGRITY_FORMAT")) throw error;
-        const { code, message } = error;
-        unusable = { kind: "damaged", code, object: databaseKeys(name).manifest(), message, lostTxids: [] };
-        return undefined;
-      }
-    },
-  });
-  return { catalog, unusable };
+  if (report.findings.length === 0) return { report, manifestChanged: false };
+  const { etag } = await readManifest(storage, databaseKeys(name), call);
+  return { report, manifestChanged: etag !== catalog.manifestEtag };
 }
 
 function progressOf(files: readonly RestoreFile[], onProgress: VerifyOptions["onProgress"]) {

@@ -1,9 +1,7 @@
-import { readFileSync } from "node:fs";
-import { crc32 } from "node:zlib";
 import type { Checksum, Position, Txid } from "../ltx/format.ts";
 import type { LogPosition } from "../wal/position.ts";
 import { replaceFileDurably } from "./durable-file.ts";
-import { localError } from "./local-error.ts";
+import { readTextIfThere, seal, unseal } from "./sealed-json.ts";
 
 /**
  * What storage has acknowledged, as of the last time it was written down. It may lag behind storage (it is written at handovers, at the end
@@ -34,14 +32,8 @@ const HEX_64 = /^[0-9a-f]{16}$/;
 
 /** The cursor, or undefined where there is none or it cannot be trusted: a resume then proves everything anew. Errors: LOCAL_IO. */
 export function readCursor(path: string): Cursor | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw localError(error, "read", path);
-  }
-  return parseCursor(text);
+  const text = readTextIfThere(path);
+  return text === undefined ? undefined : parseCursor(text);
 }
 
 /** Errors: LOCAL_IO, LOCAL_DISK_FULL; then the cursor before it stands. */
@@ -51,7 +43,7 @@ export function writeCursor(path: string, cursor: Cursor): Promise<void> {
 
 export function formatCursor(cursor: Cursor): string {
   const { published } = cursor;
-  const body = JSON.stringify({
+  return seal({
     version: VERSION,
     storage_url: cursor.storageUrl,
     name: cursor.name,
@@ -64,15 +56,12 @@ export function formatCursor(cursor: Cursor): string {
     timestamp: published.timestampMs,
     log: published.log ?? null,
   });
-  return `${body}\n${crc32(body).toString(16)}\n`;
 }
 
 /** Undefined for anything that this version did not write whole. */
 export function parseCursor(text: string): Cursor | undefined {
-  const [body, checksum] = text.split("\n");
-  if (body === undefined || crc32(body).toString(16) !== checksum) return undefined;
-  const fields = JSON.parse(body) as Record<string, unknown>;
-  if (fields["version"] !== VERSION) return undefined;
+  const fields = unseal(text);
+  if (fields?.["version"] !== VERSION) return undefined;
   return {
     storageUrl: String(fields["storage_url"]),
     name: String(fields["name"]),

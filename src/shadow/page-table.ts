@@ -135,6 +135,22 @@ export class PageTable {
     return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
   }
 
+  /** The first page from `first` to `last` that has no checksum, the lock page aside. Errors: LOCAL_IO. */
+  firstAbsent(first: number, last: number): number | undefined {
+    const lock = lockPage(this.pageSizeBytes);
+    const words = new Uint32Array(WINDOW_ENTRIES * 2);
+    const bytes = new Uint8Array(words.buffer);
+    for (let pgno = first; pgno <= last; pgno += WINDOW_ENTRIES) {
+      const count = Math.min(WINDOW_ENTRIES, last - pgno + 1);
+      this.read(pgno, count, bytes);
+      for (let i = 0; i < count; i++) {
+        // Every page checksum has bit 63.
+        if (words[2 * i + 1] === 0 && pgno + i !== lock) return pgno + i;
+      }
+    }
+    return undefined;
+  }
+
   /**
    * The database checksum (formats.md, section 2): XOR over all pages but the lock page, bit 63 set. Errors:
    * LOCAL_IO, LOCAL_DISK_FULL.

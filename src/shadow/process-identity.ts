@@ -13,6 +13,15 @@ export function ownIdentity(): ProcessIdentity {
   return { host: hostname(), pid: process.pid, started: startOfProcess(process.pid) ?? "" };
 }
 
+/** Another one after every start of the machine, and on each of its copies; empty where that is not known. */
+export function bootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+  } catch {
+    return ""; // not Linux
+  }
+}
+
 /** False only when it is certain that the process has ended. A process of another host is taken for alive. */
 export function mayBeAlive(identity: ProcessIdentity): boolean {
   if (identity.host !== hostname()) return true;

@@ -173,8 +173,10 @@ export function removeSegments(folder: string): void {
   for (const path of segmentPaths(folder)) rmSync(path, { force: true });
 }
 
-function segmentName(txidBefore: Txid): string {
-  return `${txidBefore.toString().padStart(20, "0")}.frames`;
+/** In order: by TXID, and by the place in the log where several begin behind the same one (the Litestream layout). */
+export function segmentName({ txidBefore, from }: Pick<SegmentHeader, "txidBefore" | "from">): string {
+  const [txid, sequence] = [txidBefore.toString().padStart(20, "0"), String(from.sequence).padStart(10, "0")];
+  return `${txid}-${sequence}-${String(from.offset).padStart(16, "0")}.frames`;
 }
 
 /** Bytes moved per step. */
@@ -191,7 +193,7 @@ class SegmentDraft {
 
   constructor(folder: string, header: SegmentHeader, toOffset: number) {
     this.#folder = folder;
-    this.#path = join(folder, segmentName(header.txidBefore));
+    this.#path = join(folder, segmentName(header));
     this.#header = header;
     this.#toOffset = toOffset;
     this.#fd = this.#guard(() => openSync(this.#temporary, "w", 0o600));

@@ -8,6 +8,8 @@ export interface ShadowFolder {
   readonly path: string;
   readonly lock: string;
   readonly cursor: string;
+  /** What we remember of the right to write the remote database. */
+  readonly writer: string;
   readonly pageTable: string;
   readonly segments: string;
   /** Spilled page indexes and table changes of work under way; emptied at start. */
@@ -25,6 +27,7 @@ export function shadowFolder(databasePath: string, shadowDir?: string): ShadowFo
     path,
     lock: join(path, "lock.db"),
     cursor: join(path, "cursor.json"),
+    writer: join(path, "writer.json"),
     pageTable: join(path, "page-table"),
     segments: join(path, "segments"),
     scratch: join(path, "scratch"),

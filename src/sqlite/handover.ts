@@ -105,6 +105,14 @@ export function giveWay(link: DatabaseLink, drain: Drain): "free" | "moved" | "u
   return link.movePin() ? "moved" : "unsettled";
 }
 
+/** Where we may only read: the application checkpoints by itself, and all that we can do is not to be in its way. */
+export function observerHandover(link: DatabaseLink, drain: Drain): HandoverResult {
+  drain();
+  if (!link.movePin()) return busy("unsettled");
+  const end = drain();
+  return link.atMarkZero ? { kind: "done", how: "optimistic", end, heldMs: 0 } : busy("readers");
+}
+
 /** Under the write lock (capture.md, "The handover", 3). The log should be short: the optimistic handover before it has seen to that. */
 export function barrierHandover(link: DatabaseLink, drain: Drain, options: BarrierOptions): HandoverResult {
   if (link.observe) return busy("observer");

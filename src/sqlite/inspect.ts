@@ -1,4 +1,5 @@
-import { fstatSync, statSync } from "node:fs";
+import { accessSync, constants, fstatSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { WalrustError } from "../errors.ts";
 import { type FileIdentity, type HeldDescriptor, holdDescriptor, readFully } from "./descriptors.ts";
 import { fileError } from "./file-error.ts";
@@ -108,6 +109,16 @@ function readHeader(path: string, fd: number, into: Uint8Array): number {
     return readFully(fd, into, 0);
   } catch (error) {
     throw fileError(path, error);
+  }
+}
+
+/** Whether we may write to the database and beside it; else it can only be observed. On a read-only mount nobody may, root included. */
+export function mayWrite({ database }: DatabasePaths): boolean {
+  try {
+    for (const path of [database, dirname(database)]) accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -2,7 +2,14 @@ import type { Clock } from "../clock.ts";
 import { WalrustError } from "../errors.ts";
 import type { ReadAt } from "../wal/read-at.ts";
 import { mainFilePages } from "./database-size.ts";
-import { type HeldDescriptor, holdDescriptor, identityAt, isSameFile, readFully } from "./descriptors.ts";
+import {
+  type FileIdentity,
+  type HeldDescriptor,
+  holdDescriptor,
+  identityAt,
+  isSameFile,
+  readFully,
+} from "./descriptors.ts";
 import { type CheckpointResult, type Connect, type Connection, connect } from "./driver.ts";
 import { fileError } from "./file-error.ts";
 import { type DatabaseFacts, notWal, openDatabaseFile } from "./inspect.ts";
@@ -109,6 +116,11 @@ export class DatabaseLink {
    */
   get atMarkZero(): boolean {
     return this.#atMarkZero;
+  }
+
+  /** Of the -shm, whose locks tell who waits for whom; undefined where we may not read one. */
+  get shmIdentity(): FileIdentity | undefined {
+    return this.#shm?.identity;
   }
 
   /** Reads the main file. Only what a pin protects is whole. */

@@ -11,6 +11,26 @@ export interface StorageDependencies {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** How host names become addresses; the system's way unless given. */
   readonly lookup?: LookupFunction | undefined;
+  /** Hears of every request to the storage, when it is done. Must not throw. */
+  readonly onRequest?: ((request: StorageRequest) => void) | undefined;
+}
+
+/** One request over the network, each try on its own; where there is none, one call. */
+export interface StorageRequest {
+  readonly operation: "get" | "head" | "put" | "post" | "delete" | "list";
+  readonly outcome:
+    | "ok"
+    | "not_found"
+    | "conflict"
+    | "throttled"
+    /** Any other 4xx. */
+    | "refused"
+    /** Any other 5xx; for a folder, any other error. */
+    | "failed"
+    /** No answer. */
+    | "unreachable"
+    | "aborted";
+  readonly durationMs: number;
 }
 
 /** The two lines that an outage leaves in the log. The order of arguments is pino's. */

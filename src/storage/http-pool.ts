@@ -46,6 +46,10 @@ export interface HttpPoolOptions {
   readonly lookup?: LookupFunction | undefined;
   readonly answerTimeoutMs?: number;
   readonly bodyIdleTimeoutMs?: number;
+  /** Sees every request and what becomes of it; what it returns is the answer. */
+  readonly observe?:
+    | ((request: HttpRequest, answer: Promise<HttpResponse>) => Promise<HttpResponse>)
+    | undefined;
 }
 
 /** One origin's keep-alive connections. Imported deep from undici: its main module costs 15 MB more. */
@@ -53,10 +57,12 @@ export class HttpPool {
   readonly #pool: Dispatcher;
   readonly #origin: string;
   readonly #answerTimeoutMs: number;
+  readonly #observe: HttpPoolOptions["observe"];
 
   constructor(origin: string, options: HttpPoolOptions) {
     const { connections, ca, lookup } = options;
     this.#origin = origin;
+    this.#observe = options.observe;
     this.#answerTimeoutMs = options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS;
     this.#pool = new Pool(origin, {
       connections,
@@ -73,6 +79,11 @@ export class HttpPool {
 
   /** Resolves with the head of the answer, whatever its status. Errors: STORAGE_NETWORK, STORAGE_TIMEOUT, ABORTED. */
   request(request: HttpRequest): Promise<HttpResponse> {
+    const answer = this.#send(request);
+    return this.#observe?.(request, answer) ?? answer;
+  }
+
+  #send(request: HttpRequest): Promise<HttpResponse> {
     return new Promise((resolve, reject) => {
       const exchange = new Exchange(request, this.#origin, resolve, reject);
       if (exchange.isOver) return;

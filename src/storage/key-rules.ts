@@ -48,3 +48,8 @@ export function assertListPrefix(prefix: string): void {
   // The start of a key may end within a segment or just behind a slash; a letter makes it a whole key.
   if (prefix !== "") assertKey(`${prefix}x`);
 }
+
+/** The order of lists: that of UTF-8 bytes, which is not that of `<`, which goes by UTF-16 units. */
+export function compareKeys(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

@@ -4,7 +4,8 @@ import type { Txid } from "../ltx/format.ts";
 import { keyProblem } from "./key-rules.ts";
 
 /**
- * The one module that makes and parses keys (formats.md, section 4). A key is relative to the storage's root:
+ * The one module that makes and parses keys of our own layout (formats.md, section 4; litestream-keys.ts has the other one). A key is
+ * relative to the storage's root:
  *
  *     {database}/00000002-00000010.ltx     {database}/manifest.json     {database}/writer.json
  */
@@ -17,12 +18,19 @@ export type StoredKind =
   | { readonly kind: "manifest" }
   | { readonly kind: "writer" };
 
-export interface DatabaseKeys {
+/** Ours, or that of Litestream 0.5 (litestream-keys.ts). */
+export type LayoutName = "walrust" | "litestream";
+
+/** What every layout has. */
+export interface LtxKeys {
   /** Common start of all keys of the database, with the slash: the prefix to list. */
   readonly prefix: string;
   ltx(minTxid: Txid, maxTxid: Txid): string;
-  manifest(): string;
   writer(): string;
+}
+
+export interface DatabaseKeys extends LtxKeys {
+  manifest(): string;
   /** What a key of this database stands for; undefined for foreign objects and for keys of other databases. */
   parse(key: string): StoredKind | undefined;
 }

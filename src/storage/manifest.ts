@@ -11,15 +11,15 @@ import { keyProblem } from "./key-rules.ts";
  *
  *     version 1 | name | page_size | current_txid | last_checksum | updated_at | files[]
  *     files[]: filename | min_txid | max_txid | size | created_at | timestamp | is_snapshot | checksum | sha256
- *              | pre_apply | post_apply
+ *              | pre_apply | post_apply | is_repair (only where it is true)
  *
- * Times are RFC 3339 in UTC with milliseconds, checksums 16 hex digits, sha256 64.
+ * Times are RFC 3339 in UTC with milliseconds, checksums 16 hex digits, sha256 64. Keys that we don't know are passed over.
  */
 export interface Manifest {
   readonly name: string;
   readonly pageSizeBytes: number;
   readonly currentTxid: Txid;
-  /** The database's checksum at `currentTxid`. */
+  /** The database's checksum at `currentTxid`; 0: not known, since the file that ends there is lost. */
   readonly lastChecksum: Checksum;
   readonly updatedAtMs: number;
   /** Ascending by max TXID, then min TXID; no two alike. */
@@ -41,6 +41,8 @@ export interface ManifestFile {
   readonly sha256: string;
   readonly preApply: Checksum;
   readonly postApply: Checksum;
+  /** The single commits in it are not known. Absent: not said, since older writers said it of no file. */
+  readonly isRepair?: true;
 }
 
 /** Largest manifest that is read: about 150,000 files. */
@@ -72,12 +74,13 @@ export function formatManifest(manifest: Manifest): Uint8Array {
       sha256: file.sha256,
       pre_apply: formatChecksum(file.preApply),
       post_apply: formatChecksum(file.postApply),
+      ...(file.isRepair && { is_repair: true }),
     })),
   };
   return Buffer.from(`${stringify(document)}\n`);
 }
 
-/** @param objectName for messages. Errors: INTEGRITY_FORMAT. */
+/** @param objectName for messages. Errors: INTEGRITY_FORMAT; INTEGRITY_VERSION for a sound one of a newer walrust. */
 export function parseManifest(bytes: Uint8Array, objectName: string): Manifest {
   if (bytes.length > MANIFEST_MAX_BYTES)
     throw corrupt(objectName, `it is larger than ${MANIFEST_MAX_BYTES} bytes`);
@@ -108,14 +111,7 @@ class Reader {
 
   manifest(): Manifest {
     const version = this.#integer("version");
-    if (version > VERSION) {
-      throw corrupt(
-        this.#objectName,
-        `version ${version} was written by a newer walrust`,
-        undefined,
-        "Update walrust.",
-      );
-    }
+    if (version > VERSION) throw newer(this.#objectName, version);
     if (version !== VERSION) throw this.#wrong("version");
     const pageSizeBytes = this.#integer("page_size");
     if (!PAGE_SIZES.has(pageSizeBytes)) throw this.#wrong("page_size");
@@ -147,6 +143,8 @@ class Reader {
     if (minTxid < 1n || maxTxid < minTxid) throw this.#wrong("max_txid");
     if (this.#fields["filename"] !== formatFilename({ minTxid, maxTxid })) throw this.#wrong("filename");
     if (this.#fields["is_snapshot"] !== (minTxid === 1n)) throw this.#wrong("is_snapshot");
+    const { is_repair: isRepair = false } = this.#fields;
+    if (typeof isRepair !== "boolean") throw this.#wrong("is_repair");
     return {
       minTxid,
       maxTxid,
@@ -157,6 +155,7 @@ class Reader {
       sha256: this.#string("sha256", /^[0-9a-f]{64}$/),
       preApply: this.#checksum("pre_apply"),
       postApply: this.#checksum("post_apply"),
+      ...(isRepair && { isRepair }),
     };
   }
 
@@ -204,9 +203,19 @@ function byTxid(a: ManifestFile, b: ManifestFile): number {
   return 0;
 }
 
-function corrupt(objectName: string, reason: string, cause?: unknown, hint?: string): WalrustError {
+function corrupt(objectName: string, reason: string, cause?: unknown): WalrustError {
   return new WalrustError("INTEGRITY_FORMAT", `${objectName} is not a manifest that can be used: ${reason}`, {
     cause,
-    hint: hint ?? "`walrust verify --fix` makes it again from the objects.",
+    hint: "`walrust verify --fix` makes it again from the objects.",
+    details: { object: objectName },
   });
+}
+
+/** It may tell of things that this version would overlook or destroy. */
+function newer(objectName: string, version: number): WalrustError {
+  return new WalrustError(
+    "INTEGRITY_VERSION",
+    `${objectName} has version ${version}: a newer walrust wrote it`,
+    { hint: "Update walrust.", details: { object: objectName, version } },
+  );
 }

@@ -14,15 +14,17 @@ export interface S3Endpoint {
   /** Scheme, host and port without the bucket: what the SDK calls its endpoint. */
   readonly serviceUrl: string;
   readonly provider: Provider;
+  /** What requests are signed for. */
+  readonly region: string;
 }
 
 /** Errors: CONFIG_INVALID when the endpoint is no http(s) address. */
 export function resolveEndpoint(
   address: Extract<StorageAddress, { kind: "s3" }>,
-  settings: Pick<StorageSettings, "endpoint" | "region" | "forcePathStyle">,
+  settings: Pick<StorageSettings, "endpoint" | "region" | "forcePathStyle" | "provider">,
 ): S3Endpoint {
   const url = parseEndpoint(settings.endpoint ?? awsEndpoint(settings.region));
-  const provider = providerOf(url);
+  const provider = providerOf(url, settings.provider);
   // A dot in the bucket's name breaks the certificate for *.host.
   const pathStyle =
     settings.forcePathStyle ??
@@ -35,6 +37,7 @@ export function resolveEndpoint(
     pathStyle,
     serviceUrl: `${url.protocol}//${url.host}`,
     provider,
+    region: provider.regionInHost?.exec(url.hostname)?.[1] ?? settings.region,
   };
 }
 

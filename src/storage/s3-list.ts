@@ -1,4 +1,5 @@
 import { WalrustError } from "../errors.ts";
+import { compareKeys } from "./key-rules.ts";
 import type { Provider } from "./provider.ts";
 import type { Persistence } from "./retry.ts";
 import type { S3Rare } from "./s3-rare.ts";
@@ -25,12 +26,12 @@ export async function* listObjects(
   if (!provider.ordersKeys) {
     const all: StoredObject[] = [];
     for await (const object of objects) all.push(object);
-    yield* all.sort((a, b) => byUtf8(a.key, b.key));
+    yield* all.sort((a, b) => compareKeys(a.key, b.key));
     return;
   }
   let previous: string | undefined;
   for await (const object of objects) {
-    if (previous !== undefined && byUtf8(previous, object.key) >= 0) {
+    if (previous !== undefined && compareKeys(previous, object.key) >= 0) {
       throw new WalrustError(
         "STORAGE_REJECTED",
         `${provider.name} lists ${object.key} behind ${previous}: not in order`,
@@ -54,9 +55,4 @@ async function* pages(
     for (const { key, ...facts } of page.objects) yield { key: key.slice(root.length), ...facts };
     token = page.next;
   } while (token !== undefined);
-}
-
-/** Not the order of `<`, which goes by UTF-16 units. */
-function byUtf8(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

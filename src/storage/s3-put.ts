@@ -1,6 +1,7 @@
 import { isWalrustError, WalrustError } from "../errors.ts";
 import type { Provider } from "./provider.ts";
 import type { Persistence } from "./retry.ts";
+import { refusesConditions, type S3Conditions } from "./s3-conditions.ts";
 import type { S3Requests } from "./s3-requests.ts";
 import type { PutCondition, PutOptions, PutResult } from "./storage.ts";
 
@@ -8,6 +9,7 @@ export interface PutContext {
   readonly requests: S3Requests;
   readonly persistence: Persistence;
   readonly provider: Provider;
+  readonly conditions: S3Conditions;
   /** Storage class and encryption. */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -23,22 +25,16 @@ export function putObject(
   body: Uint8Array,
   { condition, sha256, timestampMs, signal }: PutOptions,
 ): Promise<PutResult> {
-  const { requests, persistence, provider } = context;
+  const { requests, persistence } = context;
   const metadata = metadataHeaders({
     ...(sha256 === undefined ? {} : { sha256 }),
     ...(timestampMs === undefined ? {} : { "litestream-timestamp": rfc3339(timestampMs) }),
   });
-  const headers = {
-    ...context.headers,
-    ...metadata,
-    ...(provider.conditionalPut ? conditionHeaders(condition) : {}),
-  };
+  const put = { key, body, headers: { ...context.headers, ...metadata }, signal };
   let unclear = false;
   return persistence.run(async () => {
     try {
-      if (!provider.conditionalPut) await assertCondition(requests, key, condition, signal);
-      const response = await requests.sendAndDrain({ method: "PUT", key, headers, body, signal });
-      return { etag: etagIn(response.headers, key) };
+      return { etag: await putOnce(context, put, condition) };
     } catch (error) {
       if (isConflict(error, condition)) {
         const adopted = unclear ? await etagIfEqual(requests, key, body, signal) : undefined;
@@ -49,6 +45,87 @@ export function putObject(
       throw error;
     }
   }, signal);
+}
+
+interface Put {
+  readonly key: string;
+  readonly body: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Trying out conditions sends a body twice: only a small one. */
+const PROOF_MAX_BYTES = 256 * 1024;
+
+/** @returns the etag */
+async function putOnce(context: PutContext, put: Put, condition: PutCondition | undefined): Promise<string> {
+  const { requests, conditions } = context;
+  if (conditions.needLook) await assertCondition(requests, put.key, condition, put.signal);
+  const isDoubted = condition !== undefined && conditions.areDoubted;
+  try {
+    const etag = await send(requests, put, conditions.headersOf(condition));
+    if (condition?.kind === "match") conditions.proveQuotes();
+    return isDoubted && put.body.length <= PROOF_MAX_BYTES ? await tryOut(context, put, etag) : etag;
+  } catch (error) {
+    if (isDoubted && refusesConditions(error)) {
+      conditions.giveUp("refuses");
+      return putOnce(context, put, condition);
+    }
+    if (await mayBeItsQuotes(context, put, condition, error))
+      return putWithOtherQuotes(context, put, condition);
+    throw error;
+  }
+}
+
+/** A match that failed, and yet it holds. */
+async function mayBeItsQuotes(
+  { requests, conditions }: PutContext,
+  { key, signal }: Put,
+  condition: PutCondition | undefined,
+  error: unknown,
+): Promise<boolean> {
+  if (condition?.kind !== "match" || !conditions.quotesAreDoubted || !isConflict(error, condition))
+    return false;
+  return (await etagOf(requests, key, signal)) === condition.etag;
+}
+
+async function putWithOtherQuotes(
+  { requests, conditions }: PutContext,
+  put: Put,
+  condition: PutCondition | undefined,
+): Promise<string> {
+  conditions.toggleQuotes();
+  try {
+    const etag = await send(requests, put, conditions.headersOf(condition));
+    conditions.proveQuotes();
+    return etag;
+  } catch (error) {
+    conditions.toggleQuotes();
+    throw error;
+  }
+}
+
+/** The object is there now: the same PUT if absent must be refused. Where it is not, it has changed nothing. Returns the etag. */
+async function tryOut({ requests, conditions }: PutContext, put: Put, etag: string): Promise<string> {
+  try {
+    const again = await send(requests, put, conditions.headersOf({ kind: "absent" }));
+    conditions.giveUp("ignores");
+    return again;
+  } catch (error) {
+    if (isWalrustError(error, "STORAGE_CONFLICT")) conditions.prove();
+    else if (refusesConditions(error)) conditions.giveUp("refuses");
+    return etag; // without a clear answer the next one tries again
+  }
+}
+
+async function send(
+  requests: S3Requests,
+  { key, body, headers, signal }: Put,
+  conditionHeaders: Readonly<Record<string, string>>,
+): Promise<string> {
+  const all = { ...headers, ...conditionHeaders };
+  const response = await requests.sendAndDrain({ method: "PUT", key, headers: all, body, signal });
+  return etagIn(response.headers, key);
 }
 
 /** Whether a condition failed: 412, or 404 for a match on an object that is gone. */
@@ -115,11 +192,6 @@ async function etagIfEqual(
     if (isWalrustError(error, "STORAGE_REJECTED", "STORAGE_NOT_FOUND")) return undefined;
     throw error;
   }
-}
-
-function conditionHeaders(condition: PutCondition | undefined): Record<string, string> {
-  if (condition === undefined) return {};
-  return condition.kind === "absent" ? { "if-none-match": "*" } : { "if-match": condition.etag };
 }
 
 function metadataHeaders(metadata: Readonly<Record<string, string>>): Record<string, string> {

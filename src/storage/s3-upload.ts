@@ -175,18 +175,17 @@ export class S3Upload implements Upload {
   }
 
   async #completeParts(): Promise<string> {
-    const { persistence, rare, provider } = this.#context;
+    const { persistence, rare, requests, conditions } = this.#context;
     const [sdk, uploadId] = await Promise.all([rare.sdk(), this.#begin()]);
-    const ifAbsent = this.#options.condition !== undefined;
+    const { condition } = this.#options;
     const { signal } = this.#stop;
     let unclear = false;
     return persistence.run(
       async () => {
         try {
-          if (ifAbsent && !provider.conditionalPut) {
-            await assertCondition(this.#context.requests, this.#key, { kind: "absent" }, signal);
-          }
-          const options = { ifAbsent: ifAbsent && provider.conditionalPut, signal };
+          const ifAbsent = condition !== undefined && conditions.areKeptOnComplete;
+          if (!ifAbsent) await assertCondition(requests, this.#key, condition, signal);
+          const options = { ifAbsent, signal };
           return await sdk.completeUpload(this.#key, uploadId, this.#etags, options);
         } catch (error) {
           const conflict = isWalrustError(error, "STORAGE_CONFLICT");

@@ -4,7 +4,9 @@ import { checkAborted } from "./abort.ts";
 import type { StorageDependencies } from "./dependencies.ts";
 import { HttpPool } from "./http-pool.ts";
 import { assertKey, assertListPrefix } from "./key-rules.ts";
+import { s3RequestObserver } from "./request-observer.ts";
 import { Persistence } from "./retry.ts";
+import { S3Conditions } from "./s3-conditions.ts";
 import { certificateAuthorities, fixedCredentials } from "./s3-credentials.ts";
 import { resolveEndpoint } from "./s3-endpoint.ts";
 import { listObjects } from "./s3-list.ts";
@@ -28,10 +30,13 @@ export function openS3Storage(
   dependencies: StorageDependencies,
 ): contract.Storage {
   const { bucket } = address;
-  const { region, storageClass, sse, sseKmsKeyId } = settings;
+  const { storageClass, sse, sseKmsKeyId } = settings;
   const endpoint = resolveEndpoint(address, settings);
+  const { region, provider } = endpoint;
+  const { clock, onRequest } = dependencies;
   const pool = new HttpPool(endpoint.origin, {
     connections: settings.concurrency,
+    observe: onRequest && s3RequestObserver(clock, onRequest),
     ca: certificateAuthorities(dependencies.env),
     lookup: dependencies.lookup,
   });
@@ -41,7 +46,8 @@ export function openS3Storage(
   return new S3Storage(address, pool, {
     requests: new S3Requests(endpoint, bucket, pool, signer),
     persistence: new Persistence(settings.retry, dependencies),
-    provider: endpoint.provider,
+    provider,
+    conditions: new S3Conditions(provider, formatStorageUrl(address), dependencies.logger),
     headers: {
       ...(storageClass === undefined ? {} : { "x-amz-storage-class": storageClass }),
       ...(sse === undefined ? {} : { "x-amz-server-side-encryption": sse }),
@@ -55,17 +61,19 @@ export function openS3Storage(
 
 class S3Storage implements contract.Storage {
   readonly url: string;
-  readonly conditionalPut: boolean;
   readonly #prefix: string;
   readonly #pool: HttpPool;
   readonly #context: UploadContext;
 
   constructor(address: S3Address, pool: HttpPool, context: UploadContext) {
     this.url = formatStorageUrl(address);
-    this.conditionalPut = context.provider.conditionalPut;
     this.#prefix = address.prefix;
     this.#pool = pool;
     this.#context = context;
+  }
+
+  get conditionalPut(): boolean {
+    return this.#context.conditions.areKept;
   }
 
   /** By a list of one key, whose refusal says why: a HEAD of the bucket has no room for that. */

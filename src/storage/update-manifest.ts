@@ -1,6 +1,7 @@
 import { isWalrustError } from "../errors.ts";
+import { readManifest } from "./database-objects.ts";
 import type { DatabaseKeys } from "./keys.ts";
-import { formatManifest, MANIFEST_MAX_BYTES, type Manifest, parseManifest } from "./manifest.ts";
+import { formatManifest, type Manifest } from "./manifest.ts";
 import type { CallOptions, PutCondition, Storage } from "./storage.ts";
 
 /** Each failure means that somebody else has written in between: a daemon, a compaction, a `verify --fix`. */
@@ -10,7 +11,7 @@ const MAX_TRIES = 8;
  * Reads the manifest, changes it, and writes it on condition that nobody wrote it in between; else the same again with what is there then.
  * @param change gets what is there: undefined without one, and for one that is damaged, which is as good as none. It may be called several
  * times. What it returns is written; undefined: nothing is.
- * @returns what the manifest is now, as far as `change` made it. Errors: those of storage; STORAGE_CONFLICT when others were faster each time.
+ * @returns what the manifest is now, as far as `change` made it. Errors: those of storage; STORAGE_CONFLICT when others were faster each time; INTEGRITY_VERSION.
  */
 export async function updateManifest(
   storage: Storage,
@@ -19,7 +20,8 @@ export async function updateManifest(
   options: CallOptions = {},
 ): Promise<Manifest | undefined> {
   for (let tries = 1; ; tries += 1) {
-    const { manifest, condition } = await look(storage, keys, options);
+    const { manifest, etag } = await readManifest(storage, keys, options);
+    const condition: PutCondition = etag === undefined ? { kind: "absent" } : { kind: "match", etag };
     const changed = await change(manifest);
     if (changed === undefined) return undefined;
     try {
@@ -28,25 +30,5 @@ export async function updateManifest(
     } catch (error) {
       if (tries === MAX_TRIES || !isWalrustError(error, "STORAGE_CONFLICT")) throw error;
     }
-  }
-}
-
-async function look(
-  storage: Storage,
-  keys: DatabaseKeys,
-  options: CallOptions,
-): Promise<{ readonly manifest: Manifest | undefined; readonly condition: PutCondition }> {
-  const key = keys.manifest();
-  let etag: string | undefined;
-  try {
-    const stored = await storage.get(key, { ...options, maxBytes: MANIFEST_MAX_BYTES });
-    etag = stored.etag;
-    return { manifest: parseManifest(stored.body, key), condition: { kind: "match", etag } };
-  } catch (error) {
-    if (isWalrustError(error, "STORAGE_NOT_FOUND"))
-      return { manifest: undefined, condition: { kind: "absent" } };
-    if (etag !== undefined && isWalrustError(error, "INTEGRITY_FORMAT"))
-      return { manifest: undefined, condition: { kind: "match", etag } };
-    throw error;
   }
 }

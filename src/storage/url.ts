@@ -35,7 +35,7 @@ function parseBucket(url: string, rest: string): StorageAddress {
   const bucket = slash < 0 ? rest : rest.slice(0, slash);
   if (bucket === "") throw invalid(url, "the bucket's name is missing");
   if (!BUCKET.test(bucket) || bucket.includes(".."))
-    throw invalid(url, `${JSON.stringify(bucket)} cannot be a bucket`);
+    throw invalid(url, "what it begins with cannot be a bucket");
   const prefix = slash < 0 ? "" : rest.slice(slash + 1).replace(/\/$/, "");
   if (prefix === "") return { kind: "s3", bucket, prefix: "" };
   const problem = keyProblem(prefix);
@@ -69,7 +69,7 @@ function invalid(url: string, reason: string, cause?: unknown): WalrustError {
   );
 }
 
-/** Somebody may paste a URL with a password in it: it is refused, and not repeated. */
+/** Somebody may paste a URL with a password in it, which may hold a slash: it is refused, and not repeated. */
 function withoutUserinfo(url: string): string {
-  return url.replace(/\/\/[^/@]*@/, "//***@");
+  return url.replace(/^(\w+:\/\/)?.*@/s, "$1***@");
 }

@@ -13,9 +13,13 @@ import { framesBefore, type LogPosition } from "./position.ts";
  * Hence: under one pin at most one generation with commits can follow the present one, and it can only overwrite frames that were in
  * the log when the pin began. `secured` says that all of those are published or in the shadow WAL.
  *
- * The checkpoint sequence and salt-1 prove nothing beyond that: each connection counts the sequence for itself (Wal.nCkpt), and one
- * that never restarted a log draws both salts at random, so after another connection's TRUNCATE neither continues the one before.
- * They only tell generations apart.
+ * Without a pin (parked, observed, or not running) a restart can still be proved, by what is left in the file:
+ * - `tail` is "whole": the last captured frame still lies where it was, and nothing of its generation lies behind it. Frames are written in
+ *   order, so nothing was appended to the captured generation, and the file was not cut since.
+ * - salt-1 is one more (walRestartHdr): the present generation follows the captured one directly. Each restart adds one; a connection that finds an
+ *   empty log and never restarted one draws both salts at random (Wal.nCkpt is 0), which is then no proof, or is one by mistake once in 2^32.
+ * - A log is restarted only when it is wholly backfilled, so the captured state is what the main file held when the present generation began.
+ * The checkpoint sequence proves nothing: each connection counts it for itself.
  */
 export interface ContinuityFacts {
   /** Behind the last commit that was captured; undefined: there was no log, everything is in the main file. */
@@ -29,6 +33,8 @@ export interface ContinuityFacts {
   readonly pinHeld: boolean;
   /** Every commit that was in the log when the present pin began is published or in the shadow WAL. */
   readonly secured: boolean;
+  /** What lies in the log's file around the cursor; looked at where no pin is held. */
+  readonly tail: LogTail;
   /** The path still names the file that is open. */
   readonly sameFile: boolean;
 }
@@ -43,6 +49,9 @@ export interface CommittedLog {
   readonly checksum1: number;
   readonly checksum2: number;
 }
+
+/** `whole`: the last captured frame is still in its place, and what lies behind it is of another generation, or the end of the file. */
+export type LogTail = "whole" | "unknown";
 
 export type GapReason =
   | "file-replaced"
@@ -94,8 +103,13 @@ function withEmptyLog(
   return pinHeld && secured ? IDLE : gap("log-vanished");
 }
 
-function withOtherGeneration({ pinHeld, secured }: ContinuityFacts, header: WalHeader): Continuity {
-  if (!pinHeld) return gap("log-restarted-unwatched");
+function withOtherGeneration(
+  { cursor, tail, pinHeld, secured }: ContinuityFacts,
+  header: WalHeader,
+): Continuity {
+  const isNext = cursor !== undefined && header.salt1 === (cursor.salt1 + 1) >>> 0;
+  if (!pinHeld)
+    return isNext && tail === "whole" ? { kind: "restarted", header } : gap("log-restarted-unwatched");
   if (!secured) return gap("log-restarted-before-secured");
   return { kind: "restarted", header };
 }

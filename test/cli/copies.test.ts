@@ -4,7 +4,7 @@ import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
 import { type Scene, scene } from "../helpers/e2e/scene.ts";
-import { runWalrust, syncOnce } from "../helpers/e2e/walrust.ts";
+import { runWalrust, startWatch, syncOnce } from "../helpers/e2e/walrust.ts";
 
 /** A storage with the database `app` in it, three commits in two files or more. */
 async function copied(): Promise<Scene> {
@@ -45,6 +45,7 @@ describe("list", () => {
       databases: [
         {
           name: "app",
+          layout: "walrust",
           txid: expect.any(Number),
           last_modified: expect.stringMatching(RFC3339),
           snapshot_txid: expect.any(Number),
@@ -71,7 +72,7 @@ describe("list", () => {
     const at = await copied();
     const { code, document } = await json(at, ["list", "app", "--files"]);
     expect(code).toBe(0);
-    expect(Object.keys(document)).toEqual(["name", "head_txid", "points", "missing", "files"]);
+    expect(Object.keys(document)).toEqual(["name", "head_txid", "points", "missing", "manifest", "files"]);
     expect(document.points.at(-1)).toEqual({
       txid: document.head_txid,
       timestamp: expect.stringMatching(RFC3339),
@@ -114,10 +115,12 @@ describe("restore", () => {
       age_ms: expect.any(Number),
       match: "exact",
       head_txid: document.txid,
+      manifest: "ok",
       size: statSync(at.path("out2.db")).size,
       page_size: 4096,
       checksum: expect.stringMatching(/^[0-9a-f]{16}$/),
       files: expect.any(Number),
+      damaged: [],
       unproven_files: 0,
       files_without_body_checksum: 0,
       duration_ms: expect.any(Number),
@@ -136,6 +139,7 @@ describe("restore", () => {
       "timestamp",
       "match",
       "head_txid",
+      "manifest",
       "size",
       "files",
     ]);
@@ -205,10 +209,13 @@ describe("verify", () => {
           name: "app",
           ok: true,
           findings: [],
+          lost: [],
           restore_points: expect.any(Number),
           newest_restorable_txid: expect.any(Number),
           head_txid: document.databases[0].newest_restorable_txid,
           has_manifest: true,
+          manifest: "ok",
+          fix: null,
           files: ltxFiles(at).length,
           size: expect.any(Number),
           restore_error: null,
@@ -249,9 +256,21 @@ test("docs/json.md shows the documents as they are", async () => {
     await json(at, ["list", "app"]),
     await json(at, ["verify", "app"]),
     await json(at, ["snapshot", "app.db"]),
+    await statusOf(at),
+    await json(at, ["explain", "app.db"]),
+    await json(at, ["pragma"]),
   ];
   expect(shown).toEqual(documents.map(({ document }) => keysOf(document)));
 });
+
+/** `status` of a daemon that watches the database of a scene. */
+async function statusOf(at: Scene) {
+  const watch = startWatch(at, { databases: ["app.db"] });
+  await watch.untilEvent("opened");
+  const status = await json(at, ["status"]);
+  await watch.drain();
+  return status;
+}
 
 /** The keys of a document in their order, and those of the first element of each list. */
 function keysOf(value: unknown): unknown {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { scene } from "../helpers/e2e/scene.ts";
 import { runWalrust } from "../helpers/e2e/walrust.ts";
 
-const COMMANDS = ["watch", "restore", "list", "verify", "snapshot"];
+const COMMANDS = ["watch", "restore", "list", "verify", "snapshot", "compact", "replicate", "explain", "pragma"];
 
 describe("help", () => {
   test.each([[[]], [["--help"]], [["-h"]], [["help"]]])("walrust %j lists the commands", async (args) => {
@@ -33,7 +33,7 @@ describe("help", () => {
 
   test("what this version cannot do is not in it", async () => {
     const { stdout } = await runWalrust(scene(), ["watch", "--help"]);
-    expect(stdout).not.toMatch(/--(compact|retain|metrics|no-metrics|observe|layout|validation)/);
+    expect(stdout).not.toMatch(/--(observe)/);
   });
 });
 
@@ -57,6 +57,12 @@ describe("usage errors end with 2, say what is wrong, and print nothing on stdou
     [["watch", "a.db", "-b"], "watch: not enough arguments to option -b"],
     [["watch", "-b", "file:///tmp"], "watch: there is no database to watch"],
     [["watch", "a.db"], "no storage is given"],
+    [["replicate", "s3://b/app"], "replicate: a required option is missing"],
+    [["replicate", "app", "--local", "r.db"], "no storage is given"],
+    [["replicate", "s3://b", "--local", "r.db"], "replicate: ADDRESS names no database"],
+    [["replicate", "s3://b/app", "-b", "b", "--local", "r.db"], "names the storage, and so does --bucket"],
+    [["replicate", "s3://b/app", "--local", "r.db", "--interval", "soon"], "--interval: expected a time"],
+    [["replicate", "s3://b/app", "--local", "r.db", "--interval", "0"], "--interval: expected a time"],
     [["restore"], "restore: not enough positional arguments"],
     [["restore", "app"], "restore: a required option is missing"],
     [["restore", "app", "-o", "x", "y"], 'restore: extraneous positional argument ("y")'],
@@ -83,13 +89,23 @@ describe("usage errors end with 2, say what is wrong, and print nothing on stdou
     [["verify"], "verify: give the NAME of a database, or --all"],
     [["verify", "app", "--all"], "verify: give the NAME of a database, or --all"],
     [["snapshot"], "snapshot: not enough positional arguments"],
-    [["watch", "a.db", "--metrics-port", "1"], "watch: unknown option --metrics-port"],
-    [["watch", "a.db", "--compact-interval", "1"], "watch: unknown option --compact-interval"],
-    [["watch", "a.db", "--retain-hourly", "1"], "watch: unknown option --retain-hourly"],
+    [["explain"], "no storage is given"],
+    [["explain", "a.db", "--max-changes", "3"], "explain: unknown option --max-changes"],
+    [["pragma", "app.db"], "pragma: extraneous positional argument"],
+    [["pragma", "--comments", "maybe"], '--comments: expected true, false, got "maybe"'],
+    [["watch", "a.db", "--metrics-port", "high"], "--metrics-port: expected a whole number"],
+    [["watch", "a.db", "--compact-interval", "soon"], "--compact-interval: \"soon\" is not a duration"],
+    [["watch", "a.db", "--retain-hourly", "all"], "--retain-hourly: expected a whole number"],
+    [["compact"], "compact: not enough positional arguments"],
+    [["compact", "app"], "no storage is given"],
+    [["compact", "app", "--hourly", "many"], "--hourly: expected a whole number from 0 to 1000000"],
+    [
+      ["compact", "app", "--hourly", "0", "--daily", "0", "--weekly", "0", "--monthly", "0", "-b", "file:///tmp"],
+      "one of hourly, daily, weekly, monthly must be more than 0",
+    ],
     [["watch", "a.db", "--observe"], "watch: unknown option --observe"],
-    [["watch", "a.db", "--layout", "litestream"], "watch: unknown option --layout"],
-    [["watch", "a.db", "--validation-interval", "1"], "watch: unknown option --validation-interval"],
-    [["verify", "app", "--fix"], "verify: unknown option --fix"],
+    [["watch", "a.db", "--layout", "litestrem"], "--layout"],
+    [["watch", "a.db", "--validation-interval", "-1"], "--validation-interval"],
   ])("%j: %s", async (args, message) => {
     const { code, stdout, stderr } = await runWalrust(scene(), args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

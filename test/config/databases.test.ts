@@ -10,7 +10,7 @@ import { parseToml } from "../../src/config/toml.ts";
 function resolve(toml: string) {
   const { value } = parseToml(toml, "walrust.toml");
   const locate = (path: readonly (string | number)[]) => ({ text: path.join("."), details: {} });
-  const loaded = { value, locate, folder: "/data" };
+  const loaded = { value, locate, folder: "/data", file: "/data/walrust.toml" };
   const flags = checkLayer(flagLayer({}));
   return resolveDatabases({ loaded, file: checkLayer(loaded), flags, paths: [], cwd: "/" });
 }

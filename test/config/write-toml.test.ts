@@ -38,6 +38,18 @@ test("what is written means the same when it is read", async () => {
   expect(settings.globs).toMatchObject([{ pattern: "/d/*.db", prefix: "tenants", sync }]);
 });
 
+test.each([
+  { kind: "file", path: "/etc/walrust/backup.key" },
+  { kind: "env", variable: "BACKUP_KEY" },
+] as const)("where the key is: %j", async (encryption) => {
+  const folder = mkdtempSync(path.join(tmpdir(), "walrust-toml-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const text = writeToml({ url: "copies", storage: { encryption }, sync: {}, databases: [] });
+  writeFileSync(path.join(folder, "walrust.toml"), text);
+  const { storage } = await resolveSettings({ flags: {}, paths: [], env: {}, cwd: folder });
+  expect(storage.encryption).toEqual(encryption);
+});
+
 test("what is not given is not written", () => {
   expect(writeToml({ url: "copies", storage: {}, sync: {}, databases: [] })).toBe(
     '[s3]\nbucket = "copies"\n[sync]\n[retry]\n',

@@ -22,10 +22,14 @@ class Scene {
   readonly storage = new MemoryStorage();
   readonly events: WalrustEvent[] = [];
   readonly errors: string[] = [];
+  readonly told: string[] = [];
   readonly #stop = new AbortController();
   readonly #abort = new AbortController();
   #result: Promise<readonly TaskResult[]> | undefined;
   #ended = false;
+  #reload: () => void = () => {};
+  /** What the settings say when they are read again. */
+  #next: Settings | undefined;
 
   database(name: string, rows = 3): Database.Database {
     const app = openApp(join(this.folder, name));
@@ -46,19 +50,33 @@ class Scene {
   ): void {
     const { matching = false, once = false } = options;
     const { clock, storage } = this;
-    const settings = {
-      databases: names.map((name) => this.settingsOf(name)),
-      globs: matching ? [{ pattern: join(this.folder, "*.db"), exclude: [] }] : [],
-      daemon: { ...DAEMON, once },
-    } as unknown as Settings;
+    const settings = this.settings(
+      names.map((name) => this.settingsOf(name)),
+      { matching, once },
+    );
+    writeFileSync(join(this.folder, "walrust.toml"), "");
     this.#result = runDaemon({
-      ...{ settings, storage, clock, stop: this.#stop.signal, abort: this.#abort.signal },
+      ...{ settings, storage, clock, stop: this.#stop.signal, abort: this.#abort.signal, version: "1" },
       events: (event) => this.events.push(event),
-      log: { ...silentLog, error: (_, message) => this.errors.push(message) },
-      matches: async () =>
+      log: {
+        ...silentLog,
+        error: (_, message) => this.errors.push(message),
+        info: (_, message) => this.told.push(message),
+      },
+      matches: async ({ databases }) =>
         readdirSync(this.folder)
-          .filter((name) => name.endsWith(".db") && !names.includes(name))
+          .filter((name) => name.endsWith(".db") && !databases.some(({ path }) => basename(path) === name))
           .map((name) => this.settingsOf(name)),
+      config: {
+        path: join(this.folder, "walrust.toml"),
+        text: "",
+        read: async () => this.#next ?? settings,
+        take: (next) => next,
+        onAsked: (ask) => {
+          this.#reload = ask;
+          return () => {};
+        },
+      },
     });
     const end = () => {
       this.#ended = true;
@@ -68,6 +86,24 @@ class Scene {
       this.#abort.abort();
       await this.stop().catch(() => {});
     });
+  }
+
+  settings(databases: readonly DatabaseSettings[], options: { matching?: boolean; once?: boolean } = {}) {
+    return {
+      databases,
+      globs: options.matching ? [{ pattern: join(this.folder, "*.db"), exclude: [] }] : [],
+      daemon: { ...DAEMON, once: options.once ?? false },
+      storage: { layout: "walrust" },
+    } as unknown as Settings;
+  }
+
+  reload(databases: readonly DatabaseSettings[], options: { matching?: boolean } = {}): void {
+    this.#next = this.settings(databases, options);
+    this.#reload();
+  }
+
+  typesOf(name: string): string[] {
+    return this.events.filter(({ database }) => database === name).map(({ type }) => type);
   }
 
   /** The watcher and sockets answer when they do; the clock goes on meanwhile. */
@@ -251,5 +287,109 @@ describe("patterns", () => {
     await scene.until(() => scene.has("new", 1n));
     await scene.stop();
     expect(await scene.rowsOf("new")).toBe(6);
+  });
+});
+
+describe("settings that are read again", () => {
+  test("a new database begins, one that is no longer named ends after a drain, the others are left alone", async () => {
+    const scene = new Scene();
+    const [old] = [scene.database("old.db"), scene.database("kept.db"), scene.database("new.db", 5)];
+    scene.start(["old.db", "kept.db"]);
+    await scene.until(() => scene.has("old", 1n) && scene.has("kept", 1n));
+    insert(old);
+    scene.reload(["kept.db", "new.db"].map((name) => scene.settingsOf(name)));
+    await scene.until(() => scene.has("new", 1n) && scene.typesOf("old").includes("closed"));
+    expect(scene.events.find(({ type }) => type === "closed")).toMatchObject({
+      database: "old",
+      unpublished: 0n,
+    });
+    expect(scene.typesOf("kept").filter((type) => type === "opened")).toHaveLength(1);
+    expect(scene.told).toEqual(["configuration read again; begun: new; ended: old"]);
+    const results = await scene.stop();
+    expect(results.map(({ name }) => name).sort()).toEqual(["kept", "new"]);
+    expect(await scene.rowsOf("old")).toBe(4);
+  });
+
+  test("other settings of a database: it is opened again with them, without an upload, and nothing is lost", async () => {
+    const scene = new Scene();
+    const app = scene.database("a.db");
+    scene.start(["a.db"]);
+    await scene.until(() => scene.has("a", 1n));
+    await scene.clock.advance(120_000);
+    const uploads = () => scene.storage.calls.filter(({ operation }) => operation === "upload").length;
+    const before = uploads();
+    scene.reload([databaseSettings(join(scene.folder, "a.db"), "a", { walSyncIntervalMs: 30_000 })]);
+    await scene.until(() => scene.typesOf("a").filter((type) => type === "opened").length === 2);
+    expect(uploads(), "it goes on where it was").toBe(before);
+    expect(scene.events.findLast(({ type }) => type === "opened")).toMatchObject({ how: "continue" });
+    for (let second = 0; second < 20; second += 1) {
+      insert(app);
+      await scene.clock.advance(1000);
+    }
+    const published = scene.typesOf("a").filter((type) => type === "published");
+    expect(published, "one file for the interval of half a minute").toHaveLength(1);
+    expect(await scene.stop()).toEqual([{ name: "a", isComplete: true, error: undefined }]);
+    expect(await scene.rowsOf("a")).toBe(23);
+  });
+
+  test("a name that changes hands: who had it has ended before the other begins", async () => {
+    const scene = new Scene();
+    scene.database("one.db", 3);
+    scene.database("two.db", 7);
+    const at = (file: string, name: string) => databaseSettings(join(scene.folder, file), name);
+    scene.start(["one.db"]);
+    await scene.until(() => scene.has("one", 1n));
+    scene.reload([at("two.db", "one"), at("one.db", "first")]);
+    await scene.until(
+      () => scene.has("first", 1n) && scene.typesOf("one").filter((type) => type === "opened").length === 2,
+    );
+    expect(scene.typesOf("one").filter((type) => type === "opened" || type === "closed")).toEqual([
+      "opened",
+      "closed",
+      "opened",
+    ]);
+    await scene.stop();
+    expect(scene.errors).toEqual([]);
+    expect([await scene.rowsOf("one"), await scene.rowsOf("first")]).toEqual([7, 3]);
+  });
+
+  test("patterns come and go with the settings", async () => {
+    const scene = new Scene();
+    scene.database("named.db");
+    scene.database("matched.db");
+    scene.start(["named.db"]);
+    await scene.until(() => scene.has("named", 1n));
+    scene.reload([scene.settingsOf("named.db")], { matching: true });
+    await scene.until(() => scene.has("matched", 1n));
+    scene.database("later.db");
+    await scene.until(() => scene.has("later", 1n));
+    scene.reload([scene.settingsOf("named.db")]);
+    await scene.until(
+      () => scene.typesOf("matched").includes("closed") && scene.typesOf("later").includes("closed"),
+    );
+    expect((await scene.stop()).map(({ name }) => name)).toEqual(["named"]);
+  });
+
+  test("asked, and nothing new: said", async () => {
+    const scene = new Scene();
+    scene.database("a.db");
+    scene.start(["a.db"]);
+    await scene.until(() => scene.has("a", 1n));
+    scene.reload([scene.settingsOf("a.db")]);
+    await scene.until(() => scene.told.length > 0);
+    expect(scene.told).toEqual(["configuration read again; no database changes"]);
+    expect(scene.typesOf("a").filter((type) => type === "opened")).toHaveLength(1);
+  });
+
+  test("the stop comes while one begins anew: what it left counts", async () => {
+    const scene = new Scene();
+    const app = scene.database("a.db");
+    scene.start(["a.db"]);
+    await scene.until(() => scene.has("a", 1n));
+    scene.storage.fault = () => ({ kind: "before", error: new WalrustError("STORAGE_NETWORK", "away") });
+    insert(app);
+    scene.reload([databaseSettings(join(scene.folder, "a.db"), "a", { walSyncIntervalMs: 30_000 })]);
+    await scene.clock.advance(0);
+    expect(await scene.stop()).toMatchObject([{ name: "a", isComplete: false }]);
   });
 });

@@ -1,12 +1,13 @@
-import { cpSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
-import { addNotes, openApplication } from "../helpers/e2e/application.ts";
+import { addNotes, contentOf, expectRestored, openApplication } from "../helpers/e2e/application.ts";
 import { damageEach, expectFound, soundChain } from "../helpers/e2e/damaged-chain.ts";
-import { scene } from "../helpers/e2e/scene.ts";
-import { ltxFiles } from "../helpers/e2e/storage-folder.ts";
-import { restore, runWalrust, startWatch } from "../helpers/e2e/walrust.ts";
+import { type Scene, scene } from "../helpers/e2e/scene.ts";
+import { headTxid, indexedTxid, ltxFiles } from "../helpers/e2e/storage-folder.ts";
+import { until } from "../helpers/e2e/until.ts";
+import { restore, restored, runWalrust, startWatch } from "../helpers/e2e/walrust.ts";
 
 test("objects flipped, cut, dropped and swapped: verify ends with 5, restore refuses, the output stays", async () => {
   const at = await soundChain();
@@ -51,17 +52,77 @@ test("an increment of another database, and of another life of the same", async 
   await expectFound(at, "an increment of another database");
 });
 
-test("a manifest that is not one: verify says so, and restore is right or refuses", async () => {
-  const at = await soundChain();
-  for (const text of ["", "{", '{"version":1}', '{"version":2}']) {
-    writeFileSync(join(at.storage, "app", "manifest.json"), text);
+test("a manifest that is deleted or damaged, also under a running daemon: everything goes on, and it is made again", async () => {
+  const at = scene();
+  const app = openApplication(at.path("app.db"));
+  const manifest = join(at.storage, "app", "manifest.json");
+  const watch = startWatch(at, {
+    databases: [at.path("app.db")],
+    args: ["--config", oftenNamed(at)],
+  });
+  for (const lose of [
+    () => rmSync(manifest),
+    ...["", "{", '{"version":1}'].map((text) => () => writeFileSync(manifest, text)),
+  ]) {
+    const before = headTxid(at, "app");
+    addNotes(app, 5);
+    await until("the manifest names the commit", () => namedTxid(at) > before);
+    lose();
+    expectRestored(await restored(at, "app"), contentOf(app));
     const verify = await runWalrust(at, ["verify", "app", "--bucket", at.address]);
-    expect(verify.code, `${text}: ${verify.stdout}${verify.stderr}`).toBe(5);
-    const out = at.path("out.db");
-    const exit = await restore(at, "app", out, ["--force"]);
-    expect([0, 5], exit.stderr).toContain(exit.code);
+    expect(verify.code, verify.stdout).toBe(existsSync(manifest) ? 5 : 0);
+    const list = await runWalrust(at, ["list", "app", "--bucket", at.address]);
+    expect(list.code, list.stderr).toBe(0);
+    const fix = await runWalrust(at, ["verify", "app", "--fix", "--bucket", at.address]);
+    expect(fix.code, fix.stdout).toBe(0);
+    lose();
   }
-});
+  addNotes(app, 5);
+  await watch.drain();
+  const verify = await runWalrust(at, ["verify", "app", "--bucket", at.address, "--json"]);
+  expect(verify.code, verify.stdout).toBe(0);
+  const [database] = JSON.parse(verify.stdout).databases;
+  expect(database).toMatchObject({ manifest: "ok", findings: [] });
+  expect(JSON.parse(readFileSync(manifest, "utf8")).files).toHaveLength(database.files);
+  expectRestored(await restored(at, "app"), contentOf(app));
+}, 60_000);
+
+test("a manifest of a newer walrust is refused by all, and left alone", async () => {
+  const at = await soundChain();
+  const manifest = join(at.storage, "app", "manifest.json");
+  writeFileSync(manifest, '{"version":2}');
+  const out = at.path("out.db");
+  for (const args of [
+    ["verify", "app"],
+    ["verify", "app", "--fix"],
+    ["list", "app"],
+    ["restore", "app", "-o", out],
+    ["snapshot", "app.db"],
+  ]) {
+    const { code, stderr } = await runWalrust(at, [...args, "--bucket", at.address]);
+    expect({ code, stderr }, args.join(" ")).toEqual({
+      code: 5,
+      stderr: expect.stringContaining("Update walrust."),
+    });
+  }
+  expect(existsSync(out)).toBe(false);
+  expect(readFileSync(manifest, "utf8")).toBe('{"version":2}');
+}, 60_000);
+
+/** 0 as long as the manifest is what the test made of it. */
+function namedTxid(at: Scene): bigint {
+  try {
+    return indexedTxid(at, "app");
+  } catch {
+    return 0n;
+  }
+}
+
+function oftenNamed(at: Scene): string {
+  const file = at.path("walrust.toml");
+  writeFileSync(file, '[sync]\nmanifest_interval = "100ms"\n');
+  return file;
+}
 
 test("everything of a database gone: exit 6 from restore, 5 or 6 from verify", async () => {
   const at = await soundChain();

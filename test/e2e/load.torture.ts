@@ -74,6 +74,31 @@ test("a reader that stays for 15 s: commits go on, everything is published, and 
   assertPrefix(await restored(at, "app"), { atLeast: written, atMost: written });
 });
 
+test("a writer at full speed that is only observed, 15 s: the log begins anew, nothing is missing", async () => {
+  const at = scene();
+  const database = at.path("app.db");
+  const writer = await startWriter({ database, busyTimeoutMs: 5000 });
+  onTestFinished(() => writer.kill());
+  const args = ["--observe", "--shadow-dir", at.path("state"), "--min-checkpoint-pages", "100"];
+  const watch = startWatch(at, { databases: [database], args });
+  await watch.untilPublished("app");
+  const generations = new Set<string>();
+  const endMs = performance.now() + 15_000;
+  await until(
+    "the time is over",
+    () => {
+      generations.add(saltsOf(`${database}-wal`));
+      return performance.now() > endMs;
+    },
+    { limitMs: 25_000, everyMs: 50 },
+  );
+  await writer.stop();
+  const written = writer.acknowledged();
+  await watch.drain();
+  assertPrefix(await restored(at, "app"), { atLeast: written, atMost: written });
+  expect(generations.size, "how often the log began anew").toBeGreaterThan(2);
+});
+
 test("peak memory of snapshot and restore is the same for 10 MB and 400 MB", async () => {
   const peaks: { readonly watch: number; readonly restore: number }[] = [];
   for (const megabytes of [10, 400]) {

@@ -122,7 +122,11 @@ export class MemoryStorage implements Storage {
         const body = new Uint8Array(Buffer.concat([head, ...parts]));
         return this.#call("upload", key, options, () => {
           this.#assertCondition(key, options.condition);
-          return this.#store(key, body, completeOptions);
+          const { timestampMs } = options;
+          return this.#store(key, body, {
+            ...completeOptions,
+            ...(timestampMs !== undefined && { timestampMs }),
+          });
         });
       },
       abort: async () => {

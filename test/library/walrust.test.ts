@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import Database from "better-sqlite3";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type * as Library from "../../src/index.ts";
 import { addNotes, contentOf, openApplication } from "../helpers/e2e/application.ts";
@@ -49,6 +50,52 @@ test("snapshot, list, restore points, verify, restore", async () => {
   expect(result.point.txid).toBe(taken.txid);
   expect(seen.at(-1)).toBe(taken.sizeBytes);
   expect(contentOf(openApplication(at.path("out.db")))).toEqual(contentOf(app));
+});
+
+test("compact: what would go, and without it", async () => {
+  const app = openApplication(at.path("app.db"));
+  for (let i = 0; i < 3; i += 1) {
+    addNotes(app, 3);
+    await walrust.snapshot(at.path("app.db"));
+  }
+  const planned = await walrust.compact("app");
+  expect(planned).toMatchObject({ isDone: false, plan: { snapshots: [{}] } });
+  expect(planned.plan.deletions.length).toBeGreaterThan(2);
+  expect((await walrust.list())[0]?.files).toBeGreaterThan(3);
+  const done = await walrust.compact("app", { hourly: 0, force: true });
+  expect(done).toMatchObject({ isDone: true, policy: { retention: { hourly: 0, daily: 7 } } });
+  expect(done.sizeBytesAfter).toBeLessThan(done.sizeBytesBefore);
+  expect((await walrust.list())[0]?.files).toBe(1);
+  expect((await walrust.verify("app")).findings).toEqual([]);
+  const nothing = { hourly: 0, daily: 0, weekly: 0, monthly: 0 };
+  expect(() => walrust.compact("app", nothing)).toThrow(expect.objectContaining({ code: "USAGE" }));
+});
+
+test("encrypted: the key's file is found from here, by this process and by its children", async () => {
+  addNotes(openApplication(at.path("app.db")), 3);
+  writeFileSync(at.path("backup.key"), "0123456789abcdef".repeat(4), { mode: 0o600 });
+  const file = path.relative(process.cwd(), at.path("backup.key"));
+  const env = { PATH: process.env["PATH"], BACKUP_KEY: "0123456789abcdef".repeat(4) };
+  const encrypted = new Walrust(at.address, { env, encryption: { kind: "file", path: file } });
+  const { name, key } = await encrypted.snapshot(at.path("app.db"));
+  expect({ name, key }).toEqual({ name: "app", key: "app/00000001-00000001.ltx" });
+  expect(existsSync(path.join(at.storage, "app"))).toBe(false);
+  const same = new Walrust(at.address, { env, encryption: { kind: "env", variable: "BACKUP_KEY" } });
+  await same.snapshot(at.path("app.db"));
+  expect(await same.list()).toMatchObject([{ name: "app" }]);
+  await expect(walrust.list()).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+  const options = { encryption: { kind: "env", variable: "BACKUP_KEY" }, layout: "litestream" } as const;
+  expect(() => new Walrust(at.address, options)).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }));
+});
+
+test("a manifest is made again", async () => {
+  addNotes(openApplication(at.path("app.db")), 3);
+  await walrust.snapshot(at.path("app.db"));
+  writeFileSync(path.join(at.storage, "app", "manifest.json"), "{");
+  const { report, fix } = await walrust.verifyAndFix("app");
+  expect(fix).toEqual({ kind: "written", named: 1, forgotten: [] });
+  expect(report).toMatchObject({ manifest: "damaged", findings: [{ kind: "damaged" }] });
+  expect(await walrust.verify("app")).toMatchObject({ manifest: "ok", findings: [] });
 });
 
 describe("errors are typed", () => {
@@ -125,3 +172,22 @@ function isRunning(pid: number): boolean {
     return false;
   }
 }
+
+test("replicate: a file that follows, open in this very process", async () => {
+  const app = openApplication(at.path("app.db"));
+  addNotes(app, 3);
+  await walrust.snapshot(at.path("app.db"));
+  const events: string[] = [];
+  const onEvent = ({ type }: Readonly<Record<string, unknown>>) => events.push(String(type));
+  const replica = running(walrust.replicate("app", at.path("replica.db"), { intervalMs: 50, onEvent }));
+  await until("the first copy", () => events.length > 0);
+  const reader = new Database(at.path("replica.db"), { readonly: true, timeout: 5000 });
+  onTestFinished(() => void reader.close());
+  const count = () => reader.prepare("SELECT count(*) FROM notes").pluck().get();
+  expect(count()).toBe(3);
+  addNotes(app, 4);
+  await walrust.snapshot(at.path("app.db"));
+  await until("it follows", () => count() === 7);
+  await replica.stop();
+  expect(events).toEqual(["replica_applied", "replica_applied"]);
+});

@@ -52,12 +52,12 @@ const CASES: readonly (readonly [event: WalrustEvent, json: string, text: string
   [
     { database, type: "sync_failed", error, attempts: 3 },
     `"attempts":3,${errorJson}`,
-    "ERROR app: publishing failed, attempt 3: s3://copies: no route (Check the network.)",
+    "ERROR app: sync failed, attempt 3: s3://copies: no route (Check the network.)",
   ],
   [
     { database, type: "recovered", afterMs: 15_000 },
     '"after_ms":15000',
-    "INFO  app: publishing again after 15s",
+    "INFO  app: in sync again after 15s",
   ],
   [
     { database, type: "auth_failure", error },
@@ -121,9 +121,17 @@ const CASES: readonly (readonly [event: WalrustEvent, json: string, text: string
     "DEBUG app: /r/app.db is at TXID 12 (incremental, 2 files), 1.5s behind",
   ],
   [
+    {
+      ...{ database, type: "replica_applied", path: "/r/app.db", txid: 9n },
+      ...{ how: "bootstrap", files: 1, lagMs: 1500 },
+    },
+    '"path":"/r/app.db","txid":9,"how":"bootstrap","files":1,"lag_ms":1500',
+    "INFO  app: /r/app.db is at TXID 9 (bootstrap, 1 file), 1.5s behind",
+  ],
+  [
     { database, type: "replica_diverged", path: "/r/app.db", error },
     `"path":"/r/app.db",${errorJson}`,
-    "WARN  app: /r/app.db was changed by somebody else and is copied anew: s3://copies: no route (Check the network.)",
+    "WARN  app: /r/app.db diverged and is copied anew: s3://copies: no route (Check the network.)",
   ],
   [
     { database, type: "closed", txid: 12n, unpublished: 0n },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Replica } from "../../src/replication/replica.ts";
+import type { LayoutName } from "../../src/storage/keys.ts";
 import { DyingStorage } from "../helpers/replication/dying-storage.ts";
 import { Stage } from "../helpers/replication/stage.ts";
 import { checkpoint, insert } from "../helpers/sqlite/temp-database.ts";
@@ -56,8 +57,13 @@ async function liveOn(stage: Stage): Promise<void> {
 }
 
 /** Descriptors are closed for hygiene alone; the application keeps the log from being deleted. */
-async function dieAndLiveOn(at: number, effect: "before" | "after", beforeRestart: (stage: Stage) => void) {
-  const stage = new Stage();
+async function dieAndLiveOn(
+  layout: LayoutName,
+  at: number,
+  effect: "before" | "after",
+  beforeRestart: (stage: Stage) => void,
+) {
+  const stage = new Stage({ layout });
   const storage = new DyingStorage(stage.storage, at, effect);
   const outcome = await Promise.race([live(stage, storage, LIFE), storage.death]);
   stage.endLives();
@@ -79,56 +85,69 @@ const WHILE_AWAY: readonly (readonly [string, (stage: Stage) => void])[] = [
   ],
 ];
 
+const LAYOUTS = ["walrust", "litestream"] as const satisfies readonly LayoutName[];
+
 describe.each(WHILE_AWAY)("killed at any request, and %s while it was away", (_, meanwhile) => {
-  test.each(["before", "after"] as const)("%s it takes effect", async (effect) => {
-    let at = 0;
-    while ((await dieAndLiveOn(at, effect, meanwhile)) === "died") at += 1;
-    expect(at, "requests of a whole life").toBeGreaterThan(12);
-  });
+  test.each(LAYOUTS.flatMap((layout) => [[layout, "before"] as const, [layout, "after"] as const]))(
+    "in the %s layout, %s it takes effect",
+    async (layout, effect) => {
+      let at = 0;
+      while ((await dieAndLiveOn(layout, at, effect, meanwhile)) === "died") at += 1;
+      expect(at, "requests of a whole life").toBeGreaterThan(8);
+    },
+  );
 });
 
-const cases = WHILE_AWAY.map(([what, meanwhile], index) => [what, meanwhile, index] as const);
+const cases = WHILE_AWAY.flatMap(([what, meanwhile], index) =>
+  LAYOUTS.map((layout) => [what, layout, meanwhile, index] as const),
+);
 
 /** Each of the three after every third step: together they take every one. */
-test.each(cases)("killed between any two steps, and %s while it was away", async (_, meanwhile, index) => {
-  for (let steps = index; steps <= LIFE.length; steps += WHILE_AWAY.length) {
-    const stage = new Stage();
-    const storage = new DyingStorage(stage.storage, Number.POSITIVE_INFINITY, "before");
-    await live(stage, storage, LIFE.slice(0, steps));
-    stage.endLives();
-    meanwhile(stage);
-    await liveOn(stage);
-  }
-});
+test.each(cases)(
+  "killed between any two steps, and %s while it was away (%s)",
+  async (_, layout, meanwhile, index) => {
+    for (let steps = index; steps <= LIFE.length; steps += WHILE_AWAY.length) {
+      const stage = new Stage({ layout });
+      const storage = new DyingStorage(stage.storage, Number.POSITIVE_INFINITY, "before");
+      await live(stage, storage, LIFE.slice(0, steps));
+      stage.endLives();
+      meanwhile(stage);
+      await liveOn(stage);
+    }
+  },
+);
 
 /** Each may leave a file that the manifest does not name, which costs the next life a request more. */
 const DEATHS = 40;
 
-test("killed again and again, at any request of the life that came back", async () => {
-  const stage = new Stage();
-  const replica = await stage.begin();
-  await replica.saveCursor();
-  insert(stage.app, 20);
-  await replica.capture.capture();
-  stage.handover(replica);
-  stage.endLives();
-  for (let at = 0; at < DEATHS; at += 1) {
-    insert(stage.app, 2);
-    const storage = new DyingStorage(stage.storage, at, at % 2 ? "after" : "before");
-    const steps = [
-      write,
-      capture,
-      publish,
-      handover,
-      restartLog,
-      write,
-      capture,
-      publish,
-      saveCursor,
-      manifest,
-    ];
-    await Promise.race([live(stage, storage, steps), storage.death]);
+test.each(LAYOUTS)(
+  "killed again and again, at any request of the life that came back (%s)",
+  async (layout) => {
+    const stage = new Stage({ layout });
+    const replica = await stage.begin();
+    await replica.saveCursor();
+    insert(stage.app, 20);
+    await replica.capture.capture();
+    stage.handover(replica);
     stage.endLives();
-  }
-  await liveOn(stage);
-});
+    for (let at = 0; at < DEATHS; at += 1) {
+      insert(stage.app, 2);
+      const storage = new DyingStorage(stage.storage, at, at % 2 ? "after" : "before");
+      const steps = [
+        write,
+        capture,
+        publish,
+        handover,
+        restartLog,
+        write,
+        capture,
+        publish,
+        saveCursor,
+        manifest,
+      ];
+      await Promise.race([live(stage, storage, steps), storage.death]);
+      stage.endLives();
+    }
+    await liveOn(stage);
+  },
+);

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { WalrustError } from "../../src/errors.ts";
 import { ManifestWriter } from "../../src/replication/manifest-writer.ts";
+import { verifyAndFix } from "../../src/restore/fix-manifest.ts";
+import { verify } from "../../src/restore/verify.ts";
 import { databaseKeys } from "../../src/storage/keys.ts";
 import {
   formatManifest,
@@ -11,6 +13,7 @@ import {
 import { CorePool } from "../../src/wasm/core-pool.ts";
 import { ManualClock } from "../helpers/manual-clock.ts";
 import { MemoryStorage } from "../helpers/memory-storage.ts";
+import { ONLY_WRITER } from "../helpers/replication/stage.ts";
 import { History } from "../helpers/restore/history.ts";
 import { ImageMaker } from "../helpers/restore/images.ts";
 
@@ -29,6 +32,7 @@ function scene(unnamed: readonly string[] = [], storage = new MemoryStorage()) {
       name: "app",
       pageSizeBytes: 512,
       intervalMs: 60_000,
+      writer: ONLY_WRITER,
       unnamed,
     },
   });
@@ -66,6 +70,31 @@ describe("when it is due", () => {
     const writtenMs = clock.monotonicMs();
     writer.add(file(3n, 3n));
     expect(writer.dueAtMs).toBe(writtenMs + 60_000);
+  });
+
+  test("a burst that never ends: by the interval all the same", () => {
+    const { clock, writer } = scene();
+    const sinceMs = clock.monotonicMs();
+    for (let txid = 1n; txid <= 90n; txid += 1n) {
+      writer.add(file(txid, txid));
+      clock.pass(1000);
+    }
+    expect(writer.dueAtMs).toBe(sinceMs + 60_000);
+  });
+});
+
+describe("what a compaction took away before it was ever named", () => {
+  test("is not named again; a snapshot of that time, and what is newer, are", async () => {
+    const { writer, storage, stored } = scene();
+    for (const txid of [2n, 3n, 4n, 5n]) writer.add(file(txid, txid));
+    writer.add(file(1n, 3n));
+    const compacted: Manifest = {
+      ...{ name: "app", pageSizeBytes: 4096, currentTxid: 4n, lastChecksum: FLAG | 5n, updatedAtMs: 6000 },
+      files: [file(1n, 1n), file(2n, 3n), file(4n, 4n)],
+    };
+    storage.poke("app/manifest.json", formatManifest(compacted));
+    await writer.write(headAt(5n));
+    expect(names(stored())).toEqual(["1-1", "1-3", "2-3", "4-4", "5-5"]);
   });
 });
 
@@ -117,6 +146,89 @@ describe("what it writes", () => {
   });
 });
 
+/** Three files that storage has: 1-1, 2-2, 3-3. */
+async function stored123() {
+  const storage = new MemoryStorage();
+  const history = new History(storage);
+  const images = new ImageMaker(512);
+  await history.snapshot(images.next(8));
+  for (let i = 0; i < 2; i += 1) await history.publish(images.next(8, history.image()));
+  return { storage, history, images };
+}
+const headOf = (history: History) => ({
+  txid: history.head,
+  postApply: history.files.at(-1)?.postApply ?? 0n,
+});
+
+describe("a manifest that is lost while the daemon runs", () => {
+  test.each([
+    ["deleted", (storage: MemoryStorage) => storage.remove(keys.manifest())],
+    ["damaged", (storage: MemoryStorage) => storage.poke(keys.manifest(), Buffer.from("{"))],
+  ])("%s: the next write names everything at once", async (_, lose) => {
+    const { storage, history, images } = await stored123();
+    history.manifest();
+    const { writer, stored } = scene([], storage);
+    lose(storage);
+    await history.publish(images.next(8, history.image()));
+    const [newest] = history.files.slice(-1);
+    if (newest) writer.add(newest);
+    await writer.write(headOf(history));
+    expect(names(stored())).toEqual(["1-1", "2-2", "3-3", "4-4"]);
+    expect(stored().files.slice(0, 3)).toEqual(history.files.slice(0, 3));
+    const report = await verify({ storage, cores: new CorePool() }, "app");
+    expect(report).toMatchObject({ findings: [], manifest: "ok" });
+  });
+
+  test("what leads nowhere since its base is gone is not named, whoever sees it", async () => {
+    const { storage, history } = await stored123();
+    storage.remove("app/00000002-00000002.ltx");
+    const { writer, stored } = scene(storage.keys(), storage);
+    await writer.write(headOf(history));
+    expect(names(stored())).toEqual(["1-1"]);
+    expect(stored().currentTxid).toBe(3n);
+  });
+});
+
+describe("beside a verify --fix", () => {
+  const fix = (storage: MemoryStorage) =>
+    verifyAndFix({ storage, cores: new CorePool(), clock: new ManualClock() }, "app");
+
+  test("what it forgot is not named again, what it added stays, what is published comes on top", async () => {
+    const { storage, history, images } = await stored123();
+    history.manifest(history.files.slice(0, 2));
+    const { writer, stored } = scene([], storage);
+    storage.remove("app/00000002-00000002.ltx");
+    await history.snapshot();
+    const done = await fix(storage);
+    expect(done.fix).toMatchObject({ kind: "written", forgotten: ["app/00000002-00000002.ltx"] });
+    expect(names(stored())).toEqual(["1-1", "1-3"]);
+    await history.publish(images.next(8, history.image()));
+    const [newest] = history.files.slice(-1);
+    if (newest) writer.add(newest);
+    await writer.write(headOf(history));
+    expect(names(stored())).toEqual(["1-1", "1-3", "4-4"]);
+    expect(await fix(storage)).toMatchObject({ report: { findings: [] }, fix: { kind: "unchanged" } });
+  });
+
+  test("both write at the same moment: neither loses anything", async () => {
+    const { storage, history } = await stored123();
+    const { writer, stored } = scene([], storage);
+    for (const file of history.files.slice(1)) writer.add(file);
+    storage.poke(keys.manifest(), Buffer.from("{"));
+    await Promise.all([fix(storage), writer.write(headOf(history))]);
+    expect(names(stored())).toEqual(["1-1", "2-2", "3-3"]);
+  });
+});
+
+test("a manifest of a newer walrust is not replaced", async () => {
+  const { storage, history } = await stored123();
+  const newer = Buffer.from('{"version":2}');
+  storage.poke(keys.manifest(), newer);
+  const { writer } = scene(storage.keys(), storage);
+  await expect(writer.write(headOf(history))).rejects.toMatchObject({ code: "INTEGRITY_VERSION" });
+  expect(Buffer.from(storage.peek(keys.manifest()))).toEqual(newer);
+});
+
 describe("storage fails", () => {
   test.each(["get", "put"] as const)(
     "at the %s: nothing is forgotten, nothing is overwritten",
@@ -153,28 +265,15 @@ describe("storage fails", () => {
 
 describe("files that a crash left unnamed", () => {
   async function withHistory() {
-    const storage = new MemoryStorage();
-    const history = new History(storage);
-    const images = new ImageMaker(512);
-    let image = images.next(8);
-    await history.snapshot(image);
-    for (let i = 0; i < 2; i += 1) {
-      image = images.next(8, image);
-      await history.publish(image);
-    }
-    const unnamed = storage.keys();
-    return { ...scene(unnamed, storage), history, head: headOf(history) };
+    const { storage, history } = await stored123();
+    return { ...scene(storage.keys(), storage), history, head: headOf(history) };
   }
-  const headOf = (history: History) => ({
-    txid: history.head,
-    postApply: history.files.at(-1)?.postApply ?? 0n,
-  });
 
   test("are read and named, as whoever wrote them would have", async () => {
     const { writer, stored, history, head, clock } = await withHistory();
     expect(writer.dueAtMs).toBeLessThanOrEqual(clock.monotonicMs());
     await writer.write(head);
-    const expected = history.files.map((each) => ({ ...each, createdAtMs: clock.now() }));
+    const expected = history.files.map((each) => ({ ...each, createdAtMs: 0 }));
     expect(stored().files).toEqual(expected);
     expect(writer.isDirty).toBe(false);
   });

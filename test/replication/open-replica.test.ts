@@ -273,8 +273,8 @@ describe("repair: the page table is the head, the log is another one", () => {
     checkpoint(stage.app, "TRUNCATE");
     const before = stage.files();
     const replica = await stage.open();
-    expect(replica.duty.kind).toBe("repair");
-    expect(await stage.doDuty(replica)).toMatchObject({ kind: "repaired", file: undefined });
+    expect(replica.duty.kind).toBe("none");
+    await stage.publishAll(replica);
     expect(stage.files()).toEqual(before);
     insert(stage.app);
     await stage.publishAll(replica);
@@ -282,11 +282,39 @@ describe("repair: the page table is the head, the log is another one", () => {
     await stage.expectWhole();
   });
 
+  test("the main file is still the head, and nothing of the log is backfilled: its commits, each a TXID", async () => {
+    const stage = await stopped();
+    checkpoint(stage.app, "TRUNCATE");
+    const other = openApp(stage.path); // draws its salts at random
+    for (let commit = 0; commit < 3; commit += 1) insert(other, 20);
+    const replica = await stage.open();
+    expect(replica.duty.kind).toBe("none");
+    await stage.publishAll(replica);
+    expect(stage.files()).toContain("00000005-00000007.ltx");
+    await stage.expectWholeEverywhere();
+    other.close();
+  });
+
+  test("the same, but some of the log is backfilled: that the rest is all, nothing proves", async () => {
+    const stage = await stopped();
+    checkpoint(stage.app, "TRUNCATE");
+    const other = openApp(stage.path);
+    insert(other, 20);
+    checkpoint(other, "PASSIVE");
+    insert(other, 20);
+    const replica = await stage.open();
+    expect(replica.duty.kind).toBe("repair");
+    await stage.doDuty(replica);
+    await stage.expectWhole();
+    other.close();
+  });
+
   test("and it is proved only once: the cursor names the new place in the log", async () => {
     const stage = await stopped();
     checkpoint(stage.app, "TRUNCATE");
     stage.app.exec("BEGIN; UPDATE t SET body = 'y' WHERE id = 1");
     stage.app.exec(`UPDATE t SET body = '${"x".repeat(100)}' WHERE id = 1; COMMIT`);
+    checkpoint(stage.app, "PASSIVE");
     const replica = await stage.open();
     expect(await stage.doDuty(replica)).toMatchObject({ kind: "repaired", file: undefined });
     stage.endLives();
@@ -500,9 +528,6 @@ describe("segments that a crash left", () => {
     ["the first one is gone", 0, (path: string) => rmSync(path)],
     ["the first one's header is damaged", 0, (path: string) => flip(path, 20)],
     ["the first one's first frame is damaged", 0, (path: string) => flip(path, 200)],
-    ["the second one is gone", 1, (path: string) => rmSync(path)],
-    ["the second one's first frame is damaged", 1, (path: string) => flip(path, 200)],
-    ["the second one is cut to nothing", 1, (path: string) => truncateSync(path, 0)],
   ])("%s: the rest does not count, a repair", async (_, index, damage) => {
     const stage = await killedWithSegments();
     damage(join(stage.folder.segments, readdirSync(stage.folder.segments)[index] ?? ""));
@@ -511,6 +536,23 @@ describe("segments that a crash left", () => {
     expect(readdirSync(stage.folder.segments)).toEqual([]);
     await stage.expectWholeEverywhere();
   });
+
+  test.each([
+    ["is gone", (path: string) => rmSync(path)],
+    ["has a damaged first frame", (path: string) => flip(path, 200)],
+    ["is cut to nothing", (path: string) => truncateSync(path, 0)],
+  ])(
+    "the second one %s: the log still has all of its generation, and proves that it is the next one",
+    async (_, damage) => {
+      const stage = await killedWithSegments();
+      damage(join(stage.folder.segments, readdirSync(stage.folder.segments)[1] ?? ""));
+      const { duty, replica } = await openAndGoOn(stage);
+      expect(duty).toBe("none");
+      expect(replica.published?.txid).toBe(12n);
+      expect(readdirSync(stage.folder.segments)).toEqual([]);
+      await stage.expectWholeEverywhere();
+    },
+  );
 
   test("of another lineage, with TXIDs that would follow: not published", async () => {
     const other = await killedWithSegments();
@@ -611,6 +653,7 @@ describe("storage does not answer (pitfall 25)", () => {
 
   test("during a duty: it stays, the pin is let go, and the next try does it", async () => {
     const stage = await stopped();
+    insert(stage.app, 3);
     checkpoint(stage.app, "TRUNCATE");
     insert(stage.app, 3);
     const replica = await stage.open();

@@ -248,3 +248,81 @@ function framesOf(run: Parameters<typeof readRun>[0]): string {
   expect(readRun(run, bytes, run.from.offset)).toBe(bytes.length);
   return bytes.toString("hex");
 }
+
+describe("where a publication has one TXID", () => {
+  const rising = () => {
+    let sequence = 0;
+    return (txidBefore: bigint, commits = 1) => {
+      sequence += 1;
+      return new GrowingLog({ sequence, salt1: sequence }).run(txidBefore, Array(commits).fill([1]));
+    };
+  };
+
+  test("all that is captured until then has it, whatever log it lies in", () => {
+    const pending = new PendingFrames("publication");
+    const next = rising();
+    expect(pending.append(next(7n, 3))).toBe(8n);
+    expect(pending.append(next(8n, 2))).toBe(8n);
+    expect(tell(pending)).toEqual(["7+1 log", "7+1 log"]);
+    expect(pending.seal()).toHaveLength(2);
+    expect(pending.append(next(8n))).toBe(9n);
+    pending.settle();
+    expect(pending.seal().map(lastTxid)).toEqual([9n]);
+  });
+
+  test("joined runs have it too", () => {
+    const pending = new PendingFrames("publication");
+    const log = new GrowingLog();
+    pending.append(log.run(7n, [[1], [2]]));
+    expect(pending.append(log.run(8n, [[3]]))).toBe(8n);
+    expect(tell(pending)).toEqual(["7+1 log"]);
+    expect(pending.runs.map(frameCount)).toEqual([3]);
+  });
+
+  test("behind a cut the next one begins", () => {
+    const pending = new PendingFrames("publication");
+    const next = rising();
+    pending.append(next(0n));
+    pending.cut();
+    expect(pending.append(next(1n))).toBe(2n);
+    expect(pending.append(next(2n))).toBe(2n);
+    expect(pending.seal().map(lastTxid)).toEqual([1n]);
+    pending.settle();
+    expect(pending.seal().map(lastTxid)).toEqual([2n, 2n]);
+  });
+
+  test("no more runs have it than one publication reads", () => {
+    const pending = new PendingFrames("publication");
+    const next = rising();
+    let txid = 0n;
+    for (let i = 0; i < 300; i += 1) txid = pending.append(next(txid));
+    expect(txid).toBe(3n);
+    const sizes: number[] = [];
+    while (!pending.isEmpty) {
+      sizes.push(pending.seal().length);
+      pending.settle();
+    }
+    expect(sizes).toEqual([128, 128, 44]);
+  });
+
+  test("but the last of them may grow", () => {
+    const pending = new PendingFrames("publication");
+    const next = rising();
+    let txid = 0n;
+    for (let i = 0; i < 127; i += 1) txid = pending.append(next(txid));
+    const log = new GrowingLog({ sequence: 1000, salt1: 1000 });
+    for (let i = 0; i < 3; i += 1) expect(pending.append(log.run(txid, [[1]]))).toBe(1n);
+    expect(pending.seal()).toHaveLength(128);
+  });
+
+  test("renumbered together", () => {
+    const pending = new PendingFrames("publication");
+    const next = rising();
+    pending.append(next(5n));
+    pending.append(next(6n));
+    pending.cut();
+    pending.append(next(6n));
+    expect(pending.renumber(4n)).toBe(6n);
+    expect(tell(pending)).toEqual(["4+1 log", "4+1 log", "5+1 log"]);
+  });
+});

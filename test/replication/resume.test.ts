@@ -4,7 +4,7 @@ import { concludeResume, type ResumeFacts } from "../../src/replication/resume.t
 
 /** Stopped in order: storage and the local state agree on TXID 7, and the log goes on from there. */
 const inOrder: ResumeFacts = {
-  remote: { txid: 7n, pageSizeBytes: 4096, hasSnapshot: true },
+  remote: { txid: 7n, pageSizeBytes: 4096, hasSnapshot: true, hasChecksum: true },
   highestTxid: 7n,
   pageSizeBytes: 4096,
   tableIsHead: true,
@@ -34,7 +34,7 @@ const rows: readonly Row[] = [
   ],
   [
     "increments without a base",
-    { remote: { txid: 7n, pageSizeBytes: 4096, hasSnapshot: false } },
+    { remote: { txid: 7n, pageSizeBytes: 4096, hasSnapshot: false, hasChecksum: true } },
     { kind: "snapshot", txid: 8n, reason: "no-snapshot-stored" },
   ],
   [
@@ -53,9 +53,18 @@ const rows: readonly Row[] = [
     { kind: "snapshot", txid: 8n, reason: "page-size-changed" },
   ],
   [
+    "a head that Litestream wrote, and of which nothing can be proved",
+    {
+      remote: { txid: 7n, pageSizeBytes: 4096, hasSnapshot: true, hasChecksum: false },
+      tableIsHead: false,
+      framesContinue: false,
+    },
+    { kind: "snapshot", txid: 8n, reason: "no-checksum-stored" },
+  ],
+  [
     "TXIDs beyond 2^53",
     {
-      remote: { txid: 2n ** 53n + 1n, pageSizeBytes: 4096, hasSnapshot: true },
+      remote: { txid: 2n ** 53n + 1n, pageSizeBytes: 4096, hasSnapshot: true, hasChecksum: true },
       highestTxid: 2n ** 53n + 1n,
       tableIsHead: false,
     },
@@ -73,6 +82,7 @@ const anyFacts = fc.record({
       txid: fc.bigInt(1n, 20n),
       pageSizeBytes: fc.constantFrom(4096, 8192),
       hasSnapshot: fc.boolean(),
+      hasChecksum: fc.boolean(),
     }),
     { nil: undefined },
   ),
@@ -99,7 +109,7 @@ describe("whatever the facts", () => {
   test("increments go on only upon a head that the page table is", () => {
     conclude(({ tableIsHead, remote }, { kind }) => {
       if (kind !== "continue" && kind !== "repair") return true;
-      return tableIsHead && remote?.hasSnapshot === true;
+      return tableIsHead && remote?.hasSnapshot === true && remote.hasChecksum;
     });
   });
 

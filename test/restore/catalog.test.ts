@@ -152,6 +152,7 @@ test("a point in time costs only the headers that it needs", async () => {
     details: { before_txid: "2", after_txid: "4" },
   });
   expect(storage.calls.filter(({ operation }) => operation === "read").map(({ key }) => key)).toEqual([
+    history.key(2n, 2n),
     history.key(3n, 4n),
   ]);
   expect((await at(1500)).plan.point.txid).toBe(1n);

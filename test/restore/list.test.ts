@@ -32,6 +32,7 @@ describe("databases", () => {
     expect(await listDatabases(storage)).toEqual([
       {
         name: "a",
+        layout: "walrust",
         txid: 6n,
         snapshotTxid: 5n,
         lastModifiedMs: 8000,
@@ -41,6 +42,7 @@ describe("databases", () => {
       },
       {
         name: "increments",
+        layout: "walrust",
         txid: 2n,
         snapshotTxid: undefined,
         lastModifiedMs: 12_000,
@@ -100,6 +102,30 @@ describe("restore points", () => {
     expect({ headTxid, missing }).toEqual({ headTxid: 6n, missing: [] });
     // The manifest saves the look at what it names.
     expect(storage.calls.filter(({ operation }) => operation === "read")).toHaveLength(withManifest ? 1 : 4);
+  });
+
+  test("a manifest that says which files are repairs shows the holes; one that does not, none", async () => {
+    const storage = new MemoryStorage();
+    const history = await backupOf(storage, "app");
+    const holes = async () => (await listRestorePoints(storage, "app")).points.filter((one) => one.afterHole);
+    history.manifest();
+    expect(await holes()).toMatchObject([{ txid: 6n }]);
+    history.manifest(history.files.map(({ isRepair: _, ...file }) => file));
+    expect(await holes()).toEqual([]);
+  });
+
+  test.each([
+    ["missing", () => undefined],
+    ["damaged", (storage: MemoryStorage) => storage.poke("app/manifest.json", new Uint8Array(9))],
+  ] as const)("with a manifest that is %s: from the objects, and it says so", async (state, damage) => {
+    const storage = new MemoryStorage();
+    await backupOf(storage, "app");
+    damage(storage);
+    const { points, manifest } = await listRestorePoints(storage, "app");
+    expect({ txids: points.map((one) => one.txid), manifest }).toEqual({
+      txids: [1n, 5n, 6n],
+      manifest: state,
+    });
   });
 
   test("points that cannot be reached are not listed, and what is gone is said", async () => {

@@ -13,11 +13,16 @@ import {
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { WalrustError } from "../../src/errors.ts";
+import { listRestorePoints } from "../../src/restore/list.ts";
 import type { RestoreTarget } from "../../src/restore/plan.ts";
+import { prepareRestore } from "../../src/restore/prepare.ts";
 import { type RestoreOptions, type RestoreProgress, restore } from "../../src/restore/restore.ts";
+import { verify } from "../../src/restore/verify.ts";
+import type { ManifestFile } from "../../src/storage/manifest.ts";
 import { CorePool } from "../../src/wasm/core-pool.ts";
 import { goldenBytes, goldenChains } from "../helpers/ltx/golden.ts";
 import { MemoryStorage } from "../helpers/memory-storage.ts";
+import { backup, keyOf, restoredImage } from "../helpers/restore/backup.ts";
 import { History } from "../helpers/restore/history.ts";
 import { ImageMaker, sqliteImages } from "../helpers/restore/images.ts";
 import { openApp, tempFolder } from "../helpers/sqlite/temp-database.ts";
@@ -376,12 +381,13 @@ describe("whatever goes wrong", () => {
     expect(await failureOf(restoreTo(storage, newOut()))).toMatchObject({ code: "INTEGRITY_CHECKSUM" });
   });
 
-  test("a manifest that cannot be used is not taken for none", async () => {
+  test("a manifest of a newer walrust is refused, since it may tell what we would overlook", async () => {
     const storage = new MemoryStorage();
     const history = await eventfulHistory(storage);
     history.manifest();
-    storage.poke("app/manifest.json", Buffer.from("{}"));
-    expect(await failureOf(restoreTo(storage, newOut()))).toMatchObject({ code: "INTEGRITY_FORMAT" });
+    storage.poke("app/manifest.json", Buffer.from('{"version":2}'));
+    const error = await failureOf(restoreTo(storage, newOut()));
+    expect(error).toMatchObject({ code: "INTEGRITY_VERSION", exitCode: 5, hint: "Update walrust." });
   });
 
   test("an abort at any moment leaves nothing", async () => {
@@ -516,5 +522,150 @@ describe("files without database checksums", () => {
       code: "INTEGRITY_CHAIN",
       message: expect.stringMatching(/without page [678]/),
     });
+  });
+});
+
+describe("a damaged file", () => {
+  const damaged = (storage: MemoryStorage, key: string) =>
+    storage.poke(key, storage.peek(key).with(300, (storage.peek(key)[300] ?? 0) ^ 1));
+
+  test("is gone around where others lead to the same state, and told", async () => {
+    const { storage, history } = await backup();
+    damaged(storage, keyOf("1-6"));
+    const out = newOut();
+    const target = txid(9n);
+    const result = await restoreTo(storage, out, { ...unchecked, target });
+    expect(result).toMatchObject({ files: 6, damaged: [keyOf("1-6")] });
+    expect(same(out, history.image(9n))).toBe(true);
+    damaged(storage, keyOf("3-5"));
+    const error = await failureOf(restoreTo(storage, newOut(), { ...unchecked, target }));
+    expect(error).toMatchObject({ code: "INTEGRITY_CHECKSUM", details: { object: keyOf("1-6") } });
+  });
+
+  test("that no other stands in for is the error, and not that something is missing", async () => {
+    const { storage } = await backup();
+    damaged(storage, keyOf("7-7"));
+    for (const target of [txid(7n), txid(9n), { kind: "latest" } as const]) {
+      const error = await failureOf(restoreTo(storage, newOut(), { ...unchecked, target }));
+      expect(error).toMatchObject({ details: { object: keyOf("7-7") }, exitCode: 5 });
+    }
+  });
+
+  test("of another database, sound in itself and without a manifest to tell: by the way that fits", async () => {
+    const { storage, history } = await backup();
+    const { storage: theirs } = await backup(2);
+    storage.remove("app/manifest.json");
+    storage.poke(keyOf("2-2"), theirs.peek(keyOf("2-2")));
+    const out = newOut();
+    await restoreTo(storage, out, { ...unchecked, target: txid(6n) });
+    expect(same(out, history.image(6n))).toBe(true);
+    expect(await failureOf(restoreTo(storage, newOut(), { ...unchecked, target: txid(5n) }))).toMatchObject({
+      code: "INTEGRITY_CHAIN",
+    });
+
+    // the shortest way begins with it, and the next file does not fit
+    storage.poke(keyOf("2-2"), (await backup()).storage.peek(keyOf("2-2")));
+    storage.poke(keyOf("1-6"), theirs.peek(keyOf("1-6")));
+    const latest = newOut();
+    expect(await restoreTo(storage, latest)).toMatchObject({ files: 6, damaged: [] });
+    expect(same(latest, history.image(9n))).toBe(true);
+  });
+
+  test("makes a hole of the time that it covers, and no older state in its place", async () => {
+    const { storage, history } = await backup();
+    storage.remove("app/manifest.json");
+    storage.poke(keyOf("3-5"), new Uint8Array(50)); // not even its time is known
+    const at = (timestampMs: number): RestoreTarget => ({ kind: "time", timestampMs });
+    const restoring = (timestampMs: number) =>
+      restoreTo(storage, newOut(), { ...unchecked, target: at(timestampMs) });
+    expect((await restoring(2000)).point.txid).toBe(2n);
+    expect((await failureOf(restoring(5500))).exitCode).toBeGreaterThanOrEqual(5);
+    expect((await restoring(6500)).point.txid).toBe(6n);
+    expect(history.head).toBe(9n);
+  });
+});
+
+test("a chain across eight digits (pitfall 32)", async () => {
+  const storage = new MemoryStorage();
+  const history = new History(storage);
+  const maker = new ImageMaker(512);
+  await history.snapshot(maker.next(4), { commits: 99_999_997 });
+  for (let i = 0; i < 4; i++) await history.publish(maker.next(5, history.image()));
+  await history.snapshot();
+  await history.publish(maker.next(5, history.image()));
+  expect(history.head).toBe(100_000_002n);
+  for (const withManifest of [false, true]) {
+    if (withManifest) history.manifest();
+    for (const point of history.txids()) {
+      const out = newOut();
+      await restoreTo(storage, out, { ...unchecked, target: txid(point) });
+      expect(same(out, history.image(point)), `TXID ${point}`).toBe(true);
+    }
+    const latest = newOut();
+    expect(await restoreTo(storage, latest)).toMatchObject({ point: { txid: 100_000_002n } });
+    const report = await verify({ storage, cores }, "app");
+    expect(report).toMatchObject({ findings: [], restorableTxids: history.txids() });
+  }
+});
+
+describe("without a sound manifest", () => {
+  test.each([
+    ["ok", () => undefined],
+    ["missing", (storage: MemoryStorage) => storage.remove("app/manifest.json")],
+    ["damaged", (storage: MemoryStorage) => storage.poke("app/manifest.json", Buffer.from("{}"))],
+  ] as const)("%s: every point is restored, and the result says so", async (state, damage) => {
+    const { storage, history } = await backup();
+    damage(storage);
+    for (const point of history.txids()) {
+      const out = newOut();
+      const result = await restoreTo(storage, out, { ...unchecked, target: txid(point) });
+      expect(result).toMatchObject({ manifest: state, damaged: [], headTxid: 9n });
+      expect(same(out, history.image(point))).toBe(true);
+    }
+  });
+
+  test.each<[string, boolean, Partial<ManifestFile>]>([
+    ["a size", true, { sizeBytes: 7 }],
+    ["a time", true, { timestampMs: 1 }],
+    ["a repair", true, { isRepair: true }],
+    ["the checksum of a body", true, { bodyChecksum: 1n << 63n }],
+    ["a SHA-256", false, { sha256: "ab".repeat(32) }],
+    ["what is before a file", false, { preApply: 1n << 63n }],
+    ["what is behind a file", false, { postApply: 1n << 63n }],
+  ])("one that is wrong about %s: the right state (always: %s), or exit 5", async (_, always, wrong) => {
+    const { storage, history } = await backup();
+    for (const [index, file] of history.files.entries()) {
+      history.manifest(history.files.with(index, { ...file, ...wrong }));
+      for (const point of history.txids()) {
+        const restored = await restoredImage(storage, point);
+        if (restored instanceof WalrustError)
+          expect([always, restored.exitCode], restored.message).toEqual([false, 5]);
+        else expect(Buffer.compare(restored, history.image(point))).toBe(0);
+      }
+      expect((await listRestorePoints(storage, "app")).headTxid).toBe(9n);
+    }
+  });
+
+  test("one that is wrong about times: the headers around the time that is asked for decide", async () => {
+    const { storage, history } = await backup();
+    const shifts = [-9_000_000, -3000, 3000, 9_000_000];
+    for (const [index, file] of history.files.entries()) {
+      for (const shift of shifts) {
+        const timestampMs = Math.max(0, file.timestampMs + shift);
+        history.manifest(history.files.with(index, { ...file, timestampMs }));
+        for (const [asked, expected] of [
+          [1500, 1n],
+          [2500, 2n],
+          [5500, 5n],
+          [6500, 6n],
+          [7500, 7n],
+          [9000, 9n],
+        ] as const) {
+          const target: RestoreTarget = { kind: "time", timestampMs: asked };
+          const { plan } = await prepareRestore(storage, "app", target);
+          expect(plan.point.txid, `file ${index} by ${shift}, asked for ${asked}`).toBe(expected);
+        }
+      }
+    }
   });
 });

@@ -9,6 +9,7 @@ import {
   SEGMENT_HEADER_SIZE,
   Segment,
   type SegmentHeader,
+  segmentName,
   segmentPaths,
 } from "../../src/shadow/segment.ts";
 import { decodeWalHeader } from "../../src/wal/header.ts";
@@ -170,7 +171,7 @@ describe("what cannot be written", () => {
   test.each(writers)("%s, a full disk: LOCAL_DISK_FULL, and nothing stays behind", async (_, write) => {
     const { bytes, header, end } = aLog();
     const folder = tempFolder();
-    symlinkSync("/dev/full", join(folder, `${"41".padStart(20, "0")}.frames.tmp`));
+    symlinkSync("/dev/full", join(folder, `${segmentName(header)}.tmp`));
     await expect(write(folder, header, end, readAtOf(bytes))).rejects.toMatchObject({
       code: "LOCAL_DISK_FULL",
     });

@@ -12,6 +12,8 @@ export interface StorageUnderTest {
   readonly keepsTime: boolean;
   /** Whether the SHA-256 of uploads in several parts is known to `head`. */
   readonly knowsSha256OfParts: boolean;
+  /** Those that encrypt keep no SHA-256 at all: it would tell what is in a body. */
+  readonly keepsSha256?: false;
   close(): Promise<void>;
 }
 
@@ -128,9 +130,10 @@ export function storageContract(name: string, open: () => Promise<StorageUnderTe
           const ends = await Promise.all(
             Array.from({ length: 8 }, (_, i) => refusal(storage.put(key, bytesOf(50 + i, i), { condition }))),
           );
-          expect(ends.filter((end) => end === undefined)).toHaveLength(1);
-          const winner = ends.indexOf(undefined);
-          expect((await storage.get(key, { maxBytes: 100 })).body).toHaveLength(50 + winner);
+          // Who looks before a PUT instead sees others only when they are done.
+          if (storage.conditionalPut) expect(ends.filter((end) => end === undefined)).toHaveLength(1);
+          const { length } = (await storage.get(key, { maxBytes: 100 })).body;
+          expect(ends[length - 50], "one that was told so").toBeUndefined();
         }
       });
     });
@@ -145,7 +148,7 @@ export function storageContract(name: string, open: () => Promise<StorageUnderTe
           key: "head/00000001-00000001.ltx",
           sizeBytes: file.length,
           etag,
-          sha256,
+          sha256: under.keepsSha256 === false ? undefined : sha256,
         });
         expect(Math.abs(head.lastModifiedMs - before)).toBeLessThan(60_000);
       });

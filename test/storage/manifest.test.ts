@@ -109,6 +109,15 @@ describe("a manifest that was written", () => {
 
   it("may have more in it than we know", () => {
     expect(parse(text(manifest).replace('"version":1', '"version":1,"new":{"a":[1]}'))).toEqual(manifest);
+    expect(parse(text(manifest).replaceAll('"size":', '"new":true,"size":'))).toEqual(manifest);
+  });
+
+  it("says which files are repairs, and nothing of the others, as those do who do not know", () => {
+    const repaired = { ...manifest, files: [{ ...file, isRepair: true as const }] };
+    expect(text(repaired)).toContain('"is_repair":true');
+    expect(parse(text(repaired))).toEqual(repaired);
+    expect(text(manifest)).not.toContain("is_repair");
+    expect(parse(text(repaired).replace('"is_repair":true', '"is_repair":false')).files).toEqual([file]);
   });
 });
 
@@ -159,6 +168,7 @@ describe("a manifest that cannot be used", () => {
     ["a wrong snapshot mark", edited((_, first) => (first["is_snapshot"] = false)), "files[0].is_snapshot"],
     ["a negative size", edited((_, first) => (first["size"] = -1)), "files[0].size"],
     ["a size beyond 2^53", text(manifest).replace('"size":1234', '"size":9007199254740993'), "files[0].size"],
+    ["a repair that is neither", edited((_, first) => (first["is_repair"] = 1)), "files[0].is_repair"],
     ["a short SHA-256", edited((_, first) => (first["sha256"] = "ab")), "files[0].sha256"],
   ])("%s", (_name, json, where) => {
     expect(() => parse(json)).toThrow(
@@ -169,7 +179,7 @@ describe("a manifest that cannot be used", () => {
 
   it("of a later version is refused with what to do", () => {
     expect(() => parse(edited((d) => (d["version"] = 2)))).toThrow(
-      expect.objectContaining({ code: "INTEGRITY_FORMAT", hint: "Update walrust." }),
+      expect.objectContaining({ code: "INTEGRITY_VERSION", hint: "Update walrust." }),
     );
   });
 

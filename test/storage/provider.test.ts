@@ -1,13 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/clock.ts";
+import type { StorageSettings } from "../../src/config/settings.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { keyPath, resolveEndpoint } from "../../src/storage/s3-endpoint.ts";
 import { refusal, settingsFor } from "./support.ts";
 
-const resolve = (endpoint?: string, bucket = "bucket", region = "us-east-1") =>
+const resolve = (
+  endpoint?: string,
+  bucket = "bucket",
+  region = "us-east-1",
+  provider?: StorageSettings["provider"],
+) =>
   resolveEndpoint(
     { kind: "s3", bucket, prefix: "" },
-    { region, ...(endpoint !== undefined && { endpoint }) },
+    { region, ...(endpoint !== undefined && { endpoint }), ...(provider && { provider }) },
   );
 
 describe("resolveEndpoint", () => {
@@ -37,6 +43,25 @@ describe("resolveEndpoint", () => {
     ],
   ])("%s is %s", (endpoint, name, origin, basePath) => {
     expect(resolve(endpoint)).toMatchObject({ origin, basePath, provider: { name } });
+  });
+
+  it.each([
+    ["http://localhost:9000", "garage", "Garage"],
+    ["https://s3.us-west-004.backblazeb2.com", "other", "self-hosted"],
+    ["https://files.example.org", "spaces", "Spaces"],
+    [undefined, "minio", "MinIO"],
+  ] as const)("%s is what the settings say: %s", (endpoint, given, name) => {
+    expect(resolve(endpoint, "bucket", "us-east-1", given).provider.name).toBe(name);
+  });
+
+  it.each([
+    ["https://s3.us-west-004.backblazeb2.com", "us-west-004"],
+    ["https://s3.eu-central-1.wasabisys.com", "eu-central-1"],
+    ["https://s3.wasabisys.com", "eu-north-9"],
+    ["https://fra1.digitaloceanspaces.com", "eu-north-9"],
+    ["https://0123.r2.cloudflarestorage.com", "eu-north-9"],
+  ])("%s is signed for %s", (endpoint, region) => {
+    expect(resolve(endpoint, "bucket", "eu-north-9").region).toBe(region);
   });
 
   it("knows the other part of AWS", () => {

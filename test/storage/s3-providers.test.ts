@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { PROVIDER_NAMES, type StorageSettings } from "../../src/config/settings.ts";
 import { SMALLEST_PART_BYTES } from "../../src/storage/s3-upload.ts";
+import { PROFILES, type ProfileName } from "../helpers/s3-server/profiles.ts";
 import { bytesOf, collect, keysOf, refusal, type S3Bench, s3Bench } from "./support.ts";
 
 let bench: S3Bench;
@@ -36,31 +38,104 @@ async function everything(): Promise<void> {
   expect(server.openUploads).toBe(0);
 }
 
-describe.each([
+interface Documented {
+  readonly hostname: string;
+  readonly profile: ProfileName;
+  /** In the end, whatever was thought of it before. */
+  readonly conditional: boolean;
+  readonly byPath: boolean;
+  readonly settings?: Partial<StorageSettings>;
+}
+
+/** Every provider as the README has it: the endpoint, and what else it tells to set. */
+const DOCUMENTED: readonly Documented[] = [
   { hostname: "s3.us-east-1.amazonaws.com", profile: "aws", conditional: true, byPath: false },
-  { hostname: "fly.storage.tigris.dev", profile: "tigris", conditional: true, byPath: false },
-  { hostname: "t3.storage.dev", profile: "tigris", conditional: true, byPath: false },
-  { hostname: "0123abcd.r2.cloudflarestorage.com", profile: "r2", conditional: true, byPath: true },
+  {
+    hostname: "fly.storage.tigris.dev",
+    profile: "tigris",
+    conditional: true,
+    byPath: false,
+    settings: { region: "auto" },
+  },
+  {
+    hostname: "t3.storage.dev",
+    profile: "tigris",
+    conditional: true,
+    byPath: false,
+    settings: { region: "auto" },
+  },
+  {
+    hostname: "0123abcd.r2.cloudflarestorage.com",
+    profile: "r2",
+    conditional: true,
+    byPath: true,
+    settings: { region: "auto" },
+  },
+  { hostname: "minio.internal", profile: "minio", conditional: true, byPath: true },
   { hostname: "s3.us-west-004.backblazeb2.com", profile: "b2", conditional: false, byPath: true },
-  { hostname: "fra1.digitaloceanspaces.com", profile: "aws", conditional: true, byPath: false },
-  { hostname: "s3.eu-central-1.wasabisys.com", profile: "aws", conditional: false, byPath: false },
-  { hostname: "garage.example.org", profile: "garage", conditional: false, byPath: true },
-  { hostname: "minio.internal", profile: "aws", conditional: true, byPath: true },
+  { hostname: "fra1.digitaloceanspaces.com", profile: "spaces", conditional: true, byPath: false },
+  { hostname: "s3.eu-central-1.wasabisys.com", profile: "wasabi", conditional: false, byPath: false },
   { hostname: "seaweedfs", profile: "seaweedfs", conditional: true, byPath: true },
-  { hostname: "backup.example.org", profile: "aws", conditional: true, byPath: true },
-] as const)("$hostname", ({ hostname, profile, conditional, byPath }) => {
-  it("gets requests that it takes", async () => {
-    bench = await s3Bench({ hostname, server: { profile } });
-    await everything();
-    expect(bench.storage.conditionalPut).toBe(conditional);
-    for (const { headers } of bench.server.requests) {
-      expect(headers["host"]).toBe(`${byPath ? "" : "bucket."}${hostname}:${bench.server.port}`);
-    }
+  {
+    hostname: "garage.example.org",
+    profile: "garage",
+    conditional: false,
+    byPath: true,
+    settings: { region: "garage" },
+  },
+  { hostname: "backup.example.org", profile: "minio", conditional: true, byPath: true },
+  { hostname: "backup.example.org", profile: "ceph", conditional: true, byPath: true },
+  { hostname: "backup.example.org", profile: "ignoring", conditional: false, byPath: true },
+  { hostname: "backup.example.org", profile: "refusing", conditional: false, byPath: true },
+];
+
+describe.each<Documented>(DOCUMENTED)(
+  "$hostname is $profile",
+  ({ hostname, profile, conditional, byPath, settings }) => {
+    const open = async () => {
+      bench = await s3Bench({ hostname, server: { profile }, settings: settings ?? {} });
+    };
+
+    it("gets requests that it takes", async () => {
+      await open();
+      await everything();
+      expect(bench.storage.conditionalPut).toBe(conditional);
+      const host = `${byPath ? "" : "bucket."}${hostname}:${bench.server.port}`;
+      for (const { headers } of bench.server.requests) expect(headers["host"]).toBe(host);
+    });
+  },
+);
+
+it("may say at any request that it timed out, as Tigris does", async () => {
+  bench = await s3Bench({
+    hostname: "t3.storage.dev",
+    server: { profile: "tigris" },
+    settings: { region: "auto" },
   });
+  for (const operation of ["ListObjectsV2", "PutObject", "UploadPart", "GetObject", "DeleteObjects"]) {
+    bench.server.faults.add({ kind: "refuse", status: 408, code: "RequestTimeout" }, operation, { times: 2 });
+  }
+  await everything();
+});
+
+it.each(PROVIDER_NAMES)("%s is what the settings say it is, behind any host", async (provider) => {
+  const profile = provider === "other" ? "minio" : provider;
+  const { region } = PROFILES[profile];
+  bench = await s3Bench({
+    hostname: "storage.example.org",
+    server: { profile },
+    settings: { provider, region },
+  });
+  await everything();
+  expect(bench.storage.conditionalPut).toBe(!["b2", "wasabi", "garage"].includes(provider));
 });
 
 it("refuses lists out of order from who promises order: a list that looks complete would not be", async () => {
-  bench = await s3Bench({ hostname: "s3.us-east-1.amazonaws.com", server: { profile: "seaweedfs" } });
+  bench = await s3Bench({
+    hostname: "s3.us-east-1.amazonaws.com",
+    server: { profile: "seaweedfs" },
+    settings: { forcePathStyle: true },
+  });
   for (const key of ["a/b", "a-b"]) await bench.storage.put(key, bytesOf(1, 1));
   expect(await refusal(collect(bench.storage.list("")))).toBe("STORAGE_REJECTED");
 });

@@ -135,7 +135,7 @@ export async function s3Bench(
     readonly settings?: Partial<StorageSettings>;
     readonly dependencies?: Partial<StorageDependencies>;
     readonly url?: string;
-    /** Instead of 127.0.0.1; every name leads to the server. */
+    /** Instead of 127.0.0.1, which is taken for AWS; every name leads to the server. */
     readonly hostname?: string;
   } = {},
 ): Promise<S3Bench> {
@@ -145,7 +145,9 @@ export async function s3Bench(
   const server = await startS3Server({ bucket: "bucket", ...IDENTITY, clock, ...options.server });
   const endpoint =
     options.hostname === undefined ? server.endpoint : `http://${options.hostname}:${server.port}`;
-  const storage = await openStorage(settingsFor(options.url ?? "bucket", { endpoint, ...options.settings }), {
+  const provider = options.hostname === undefined ? { provider: "aws" as const } : {};
+  const settings = settingsFor(options.url ?? "bucket", { endpoint, ...provider, ...options.settings });
+  const storage = await openStorage(settings, {
     clock,
     env: ENV,
     logger: { info: log("info"), warn: log("warn") },

@@ -35,6 +35,13 @@ test("a damaged one is replaced", async () => {
   expect(await stored(storage)).toBe(1n);
 });
 
+test("that of a newer walrust is not replaced", async () => {
+  const storage = new MemoryStorage();
+  await storage.put(keys.manifest(), Buffer.from('{"version":2}'));
+  await expect(updateManifest(storage, keys, next)).rejects.toMatchObject({ code: "INTEGRITY_VERSION" });
+  expect(Buffer.from(storage.peek(keys.manifest())).toString()).toBe('{"version":2}');
+});
+
 test("nothing to change: nothing is written", async () => {
   const storage = new MemoryStorage();
   expect(await updateManifest(storage, keys, () => undefined)).toBeUndefined();

@@ -55,9 +55,15 @@ describe("parseStorageUrl", () => {
     );
   });
 
-  it("repeats no password", () => {
-    expect(() => parseStorageUrl("https://user:hunter2@example.com/x")).toThrow(
-      expect.objectContaining({ message: expect.not.stringContaining("hunter2") }),
+  it.each([
+    "https://user:hunter2@example.com/x",
+    "s3://user:hunter2@bucket",
+    "s3://user:hunter2@bucket/prefix",
+    "s3://user:hunter/2@bucket",
+    "user:hunter2@bucket",
+  ])("repeats no password of %s", (url) => {
+    expect(() => parseStorageUrl(url)).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining("hunter") }),
     );
   });
 });

@@ -27,6 +27,7 @@ const quiet: ContinuityFacts = {
   header: header(1),
   pinHeld: true,
   secured: true,
+  tail: "unknown",
   sameFile: true,
 };
 const noLog = {
@@ -72,6 +73,37 @@ const rows: readonly Row[] = [
     "restarted while no pin was held",
     { index: index(2, 1), header: header(2), pinHeld: false, secured: false },
     "gap log-restarted-unwatched",
+  ],
+  [
+    "restarted once while no pin was held: what is left in the file proves it",
+    { index: index(2, 1), header: header(2), pinHeld: false, secured: false, tail: "whole" },
+    "restarted",
+  ],
+  [
+    "restarted twice while no pin was held",
+    { index: index(3, 1), header: header(3), pinHeld: false, secured: false, tail: "whole" },
+    "gap log-restarted-unwatched",
+  ],
+  [
+    "restarted at random while no pin was held",
+    {
+      ...{ index: { ...index(9, 2), salt1: 5 }, header: { ...header(0), ...{ salt1: 5, salt2: 7009 } } },
+      ...{ pinHeld: false, secured: false, tail: "whole" },
+    },
+    "gap log-restarted-unwatched",
+  ],
+  [
+    "a salt-1 that overflows",
+    {
+      ...{ cursor: { ...cursor(1, 5), salt1: 0xffffffff }, pinHeld: false, secured: false, tail: "whole" },
+      ...{ index: { ...index(2, 1), salt1: 0 }, header: { ...header(2), salt1: 0 } },
+    },
+    "restarted",
+  ],
+  [
+    "what is left in the file does not make up for frames that are nowhere else, where a pin was held",
+    { index: index(2, 1), header: header(2), secured: false, tail: "whole" },
+    "gap log-restarted-before-secured",
   ],
   [
     "restarted over frames that are nowhere else",
@@ -147,6 +179,7 @@ const anyFacts = fc.record({
   ),
   pinHeld: fc.boolean(),
   secured: fc.boolean(),
+  tail: fc.constantFrom("whole" as const, "unknown" as const),
   sameFile: fc.boolean(),
 });
 
@@ -159,8 +192,11 @@ describe("whatever the facts", () => {
       { numRuns: 2000 },
     );
 
-  test("capture goes on in another generation only under a pin, with everything secured", () => {
-    decide(({ pinHeld, secured }, { kind }) => kind !== "restarted" || (pinHeld && secured));
+  test("capture goes on in another generation only under a pin, with everything secured, or with the proof of the file", () => {
+    decide(({ pinHeld, secured, tail, cursor: at, header: log }, { kind }) => {
+      const isProved = tail === "whole" && at !== undefined && log?.salt1 === at.salt1 + 1;
+      return kind !== "restarted" || (pinHeld ? secured : isProved);
+    });
   });
 
   test("capture goes on behind the cursor only in its own generation, and only towards more frames", () => {

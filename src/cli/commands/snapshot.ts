@@ -18,10 +18,13 @@ export class SnapshotCommand extends WalrustCommand {
   });
 
   database = Option.String({ name: "DATABASE" });
+  layout = Option.String("--layout", { description: "LAYOUT of the copy: walrust or litestream (walrust)" });
 
   override async execute(): Promise<number> {
     const { resolveSettings } = await import("../../config/resolve.ts");
-    const settings = await resolveSettings(this.sources({ paths: [this.database] }));
+    const settings = await resolveSettings(
+      this.sources({ paths: [this.database], flags: { s3: { layout: this.layout } } }),
+    );
     const [database] = settings.databases;
     if (database === undefined) {
       throw new WalrustError("USAGE", `snapshot: ${this.database} is a pattern, not a database`, {

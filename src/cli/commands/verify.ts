@@ -6,9 +6,7 @@ import type { VerifyProgress } from "../../restore/verify.ts";
 import type { OpenedWalrust } from "../../walrust.ts";
 import { Option, WalrustCommand } from "../command.ts";
 import { printJson, printLine } from "../output.ts";
-import type { Verified } from "../views/verify-view.ts";
-
-const FOUND_SOMETHING = 5;
+import type { Unverified, Verified } from "../views/verify-view.ts";
 
 export class VerifyCommand extends WalrustCommand {
   static override paths = [["verify"]];
@@ -16,7 +14,9 @@ export class VerifyCommand extends WalrustCommand {
     description: "Read every byte of a backup, and say what is wrong with it and what that costs",
     details:
       "Every file exists and is what its name says, checksums hold, the files form an unbroken chain, manifest and\n" +
-      "objects agree. Changes nothing. Exit code 5: something was found.",
+      "objects agree. Exit code 5: something was found, and --fix could not put it right. With --fix the manifest is\n" +
+      "rewritten from the objects, also beside a running watch; what is lost stays lost, and is said. No object is\n" +
+      "ever changed or deleted.",
     examples: [
       ["One database", "walrust verify app -b s3://copies"],
       [
@@ -24,6 +24,7 @@ export class VerifyCommand extends WalrustCommand {
         "walrust verify app --restore -b s3://copies",
       ],
       ["Every database of the storage", "walrust verify --all -b s3://copies"],
+      ["Make a lost or wrong manifest again", "walrust verify app --fix -b s3://copies"],
     ],
   });
 
@@ -31,24 +32,24 @@ export class VerifyCommand extends WalrustCommand {
   restore = Option.Boolean("--restore", false, {
     description: "restore to a temporary file too, with a full check",
   });
+  fix = Option.Boolean("--fix", false, { description: "rewrite the manifest from the objects" });
   all = Option.Boolean("--all", false, { description: "all databases of the storage" });
 
   override async execute(): Promise<number> {
     if (this.all === (this.name !== undefined)) {
       throw new WalrustError("USAGE", "verify: give the NAME of a database, or --all");
     }
-    const { isSoundBackup, verifyDocument, verifyText } = await import("../views/verify-view.ts");
+    const { verifyDocument, verifyExitCode, verifyText } = await import("../views/verify-view.ts");
     const walrust = await this.openStorageOnly();
     try {
-      const verified: Verified[] = [];
+      const all: Array<Verified | Unverified> = [];
       for (const name of await this.#names(walrust)) {
-        const one = await this.#verify(walrust, name);
-        verified.push(one);
+        const one = await this.#attempt(walrust, name);
+        all.push(one);
         if (!this.json) printLine(this.context, verifyText(one));
       }
-      if (this.json)
-        printJson(this.context, { storage: walrust.url, databases: verified.map(verifyDocument) });
-      return verified.every(isSoundBackup) ? 0 : FOUND_SOMETHING;
+      if (this.json) printJson(this.context, { storage: walrust.url, databases: all.map(verifyDocument) });
+      return verifyExitCode(all);
     } finally {
       await walrust.close();
     }
@@ -61,13 +62,27 @@ export class VerifyCommand extends WalrustCommand {
     throw new WalrustError("RESTORE_NOTHING", `there is no database in ${walrust.url}`);
   }
 
+  /** Of many databases, one that cannot be verified does not stop the others. */
+  async #attempt(walrust: OpenedWalrust, name: string): Promise<Verified | Unverified> {
+    try {
+      return await this.#verify(walrust, name);
+    } catch (error) {
+      if (!this.all || !isWalrustError(error) || this.context.signal.aborted) throw error;
+      return { name, error };
+    }
+  }
+
   async #verify(walrust: OpenedWalrust, name: string): Promise<Verified> {
     const { startProgress } = await import("../progress.ts");
     const { signal } = this.context;
     const progress = startProgress(this.context, `verifying ${name}`);
     const onProgress = ({ doneBytes, totalBytes }: VerifyProgress) => progress.update(doneBytes, totalBytes);
-    const report = await walrust.verify(name, { signal, onProgress }).finally(() => progress.stop());
-    return { report, restoreError: this.restore ? await this.#restoreError(walrust, name) : undefined };
+    const options = { signal, onProgress };
+    const verifying = this.fix
+      ? walrust.verifyAndFix(name, options)
+      : walrust.verify(name, options).then((report) => ({ report, fix: undefined }));
+    const verified = await verifying.finally(() => progress.stop());
+    return { ...verified, restoreError: this.restore ? await this.#restoreError(walrust, name) : undefined };
   }
 
   /** What a backup is worth shows when it is restored. Storage that cannot be reached is no finding, and thrown. */

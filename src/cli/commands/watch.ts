@@ -1,9 +1,12 @@
 import type { FlagValues } from "../../config/flags.ts";
-import type { Settings } from "../../config/settings.ts";
-import { isWalrustError, WalrustError } from "../../errors.ts";
+import type { ConfigSources } from "../../config/resolve.ts";
+import type { ConfigSource } from "../../daemon/config-follower.ts";
+import { isWalrustError } from "../../errors.ts";
+import type { AdjustableLog } from "../../observability/log.ts";
 import { startApplication } from "../application.ts";
 import { Option, WalrustCommand } from "../command.ts";
 import { openLog } from "../output.ts";
+import type { WatchConfig } from "../watch-config.ts";
 import { refuseIncomplete } from "../watch-outcome.ts";
 
 export class WatchCommand extends WalrustCommand {
@@ -12,7 +15,8 @@ export class WatchCommand extends WalrustCommand {
     description: "Keep copies of any number of live databases, in one process",
     details:
       "DATABASES are paths or patterns; without any, those of the configuration are watched. Times are seconds, or\n" +
-      "500ms, 5s, 2m, 1h, 7d. SIGTERM and SIGINT publish what is pending before the end; a second one ends at once.",
+      "500ms, 5s, 2m, 1h, 7d. SIGTERM and SIGINT publish what is pending before the end; a second one ends at once.\n" +
+      "A change of walrust.toml is taken up while it runs, also on SIGHUP; a file with mistakes changes nothing.",
     examples: [
       ["One database", "walrust watch app.db -b s3://copies"],
       ["All of a folder, also those that appear later", "walrust watch '/data/*.db' -b s3://copies"],
@@ -27,6 +31,9 @@ export class WatchCommand extends WalrustCommand {
 
   databases = Option.Rest({ name: "DATABASES" });
   once = Option.Boolean("--once", false, { description: "publish what is new, then end" });
+  takeOver = Option.Boolean("--take-over", false, {
+    description: "write backups that another machine took over from this one",
+  });
   exec = Option.String("--exec", { description: "COMMAND run it under the watch, and end with it" });
   walSyncInterval = Option.String("--wal-sync-interval", {
     description: "TIME least time between two publications (1)",
@@ -47,6 +54,21 @@ export class WatchCommand extends WalrustCommand {
     tolerateBoolean: true,
     description: "take a snapshot that is overdue at the start; --on-startup=false turns it off (true)",
   });
+  compactAfterSnapshot = Option.Boolean("--compact-after-snapshot", {
+    description: "delete and merge what the retention does not keep, after each snapshot",
+  });
+  compactInterval = Option.String("--compact-interval", {
+    description: "TIME between compactions; 0 = off (0)",
+  });
+  validationInterval = Option.String("--validation-interval", {
+    description: "TIME after which every byte of the copy is read and proved; 0 = off (0)",
+  });
+  retainHourly = Option.String("--retain-hourly", {
+    description: "N hours of which a snapshot stays, when compacting (24)",
+  });
+  retainDaily = Option.String("--retain-daily", { description: "N days (7)" });
+  retainWeekly = Option.String("--retain-weekly", { description: "N weeks (12)" });
+  retainMonthly = Option.String("--retain-monthly", { description: "N months (12)" });
   checkpointInterval = Option.String("--checkpoint-interval", {
     description: "TIME between checkpoints (60)",
   });
@@ -68,54 +90,68 @@ export class WatchCommand extends WalrustCommand {
   circuitBreakerThreshold = Option.String("--circuit-breaker-threshold", {
     description: "N failures in a row, after which it is left alone for a while (10)",
   });
+  layout = Option.String("--layout", {
+    description: "LAYOUT of copies: walrust, or litestream for what litestream restores (walrust)",
+  });
   shadowDir = Option.String("--shadow-dir", {
     description: "FOLDER for local state (default: beside each database)",
   });
   shadowMaxSize = Option.String("--shadow-max-size", {
     description: "SIZE of local state at most, per database (5GiB)",
   });
-  /** There are no metrics yet: what this asks for is so. */
-  noMetrics = Option.Boolean("--no-metrics", { hidden: true });
+  observe = Option.Boolean("--observe", {
+    description: "only read: no lock, no checkpoint, nothing beside a database; needs --shadow-dir",
+  });
+  metricsPort = Option.String("--metrics-port", {
+    description: "N port of metrics and the status page, on this machine alone (16767)",
+  });
+  noMetrics = Option.Boolean("--no-metrics", { description: "serve no metrics" });
 
   override async execute(): Promise<number> {
-    const { resolveSettings } = await import("../../config/resolve.ts");
-    const settings = await resolveSettings(
-      this.sources({
-        paths: this.databases,
-        flags: this.#flags(),
-        once: this.once,
-        ...(this.exec === undefined ? {} : { exec: this.exec }),
-      }),
-    );
-    if (settings.databases.length + settings.globs.length === 0) {
-      throw new WalrustError("USAGE", "watch: there is no database to watch", {
-        hint: "Name them on the command line, or under [[databases]] in walrust.toml.",
-      });
-    }
-    return settings.daemon.exec === undefined
-      ? this.#watch(settings, this.context.signal)
-      : this.#watchAround(settings.daemon.exec, settings);
+    const { readWatchConfig } = await import("../watch-config.ts");
+    const config = await readWatchConfig(this.#sources());
+    const { exec } = config.settings.daemon;
+    return exec === undefined ? this.#watch(config, this.context.signal) : this.#watchAround(exec, config);
   }
 
-  async #watch(settings: Settings, stop: AbortSignal): Promise<number> {
+  #sources(): ConfigSources {
+    return this.sources({
+      paths: this.databases,
+      flags: this.#flags(),
+      once: this.once,
+      takeOver: this.takeOver,
+      ...(this.exec === undefined ? {} : { exec: this.exec }),
+    });
+  }
+
+  async #watch(config: WatchConfig, stop: AbortSignal): Promise<number> {
+    const { settings } = config;
     const { jsonReporter, logReporter } = await import("../../observability/reporter.ts");
-    const { clock, stdout } = this.context;
+    const { clock, stdout, version } = this.context;
     const log = await openLog(this.context, settings.log);
     const events = this.json ? jsonReporter(clock, (line) => stdout.write(line)) : logReporter(log);
     const walrust = await this.openWith(settings, log);
     try {
-      refuseIncomplete(await walrust.watch(settings, { stop, events }));
+      const source = await this.#source(config, log);
+      refuseIncomplete(await walrust.watch(settings, { stop, events, version, config: source }));
       return 0;
     } finally {
       await walrust.close();
     }
   }
 
+  /** SIGHUP asks for the file to be read again; under `--exec` it is the application's, like all signals. */
+  async #source(config: WatchConfig, log: AdjustableLog): Promise<ConfigSource> {
+    const { configSource } = await import("../watch-config.ts");
+    const isAlone = config.settings.daemon.exec === undefined;
+    return configSource(config, { log, onAsked: isAlone ? this.context.onHangup : () => () => {} });
+  }
+
   /** The application ends, or we are told to end and tell it: either way it comes first, and its last commits are published after. */
-  async #watchAround(command: string, settings: Settings): Promise<number> {
+  async #watchAround(command: string, config: WatchConfig): Promise<number> {
     const application = startApplication(command, this.context);
     const stop = new AbortController();
-    const watched = this.#watch(settings, stop.signal).catch(async (error: unknown) => {
+    const watched = this.#watch(config, stop.signal).catch(async (error: unknown) => {
       application.stop();
       await application.exited;
       throw error;
@@ -125,17 +161,16 @@ export class WatchCommand extends WalrustCommand {
     if (watch.status === "rejected") {
       // It may have ended sooner than all databases were opened.
       if (!isWalrustError(watch.reason, "ABORTED", "UNPUBLISHED")) throw watch.reason;
-      await this.#watch(
-        { ...settings, daemon: { ...settings.daemon, once: true } },
-        new AbortController().signal,
-      );
+      const { settings } = config;
+      const once = { ...config, settings: { ...settings, daemon: { ...settings.daemon, once: true } } };
+      await this.#watch(once, new AbortController().signal);
     }
     return exit.value;
   }
 
   #flags(): FlagValues {
     return {
-      s3: { concurrency: this.uploaderConcurrency },
+      s3: { concurrency: this.uploaderConcurrency, layout: this.layout },
       sync: {
         wal_sync_interval: this.walSyncInterval,
         snapshot_interval: this.snapshotInterval,
@@ -143,9 +178,19 @@ export class WatchCommand extends WalrustCommand {
         max_interval: this.maxInterval,
         on_idle: this.onIdle,
         on_startup: this.onStartup,
+        compact_after_snapshot: this.compactAfterSnapshot,
+        compact_interval: this.compactInterval,
+        validation_interval: this.validationInterval,
         checkpoint_interval: this.checkpointInterval,
         min_checkpoint_page_count: this.minCheckpointPages,
         wal_truncate_threshold_pages: this.walTruncateThreshold,
+        observe: this.observe,
+      },
+      retention: {
+        hourly: this.retainHourly,
+        daily: this.retainDaily,
+        weekly: this.retainWeekly,
+        monthly: this.retainMonthly,
       },
       retry: {
         max_retries: this.maxRetries,
@@ -155,6 +200,7 @@ export class WatchCommand extends WalrustCommand {
         circuit_breaker_threshold: this.circuitBreakerThreshold,
       },
       shadow: { dir: this.shadowDir, max_size: this.shadowMaxSize },
+      metrics: { port: this.metricsPort, enabled: this.noMetrics === true ? false : undefined },
     };
   }
 }

@@ -3,6 +3,7 @@ import type { ListedDatabase, RestorePoints } from "../../restore/list.ts";
 import { isSnapshotFile, type RestoreFile } from "../../restore/restore-file.ts";
 import { formatTable } from "../table.ts";
 import { timeText } from "../times.ts";
+import { manifestNotes } from "./manifest-notes.ts";
 
 /** `list --json`. Sizes are bytes, times RFC 3339 or null, TXIDs integers. The keys are stable: users parse them. */
 export function databasesDocument(url: string, databases: readonly ListedDatabase[]) {
@@ -10,6 +11,7 @@ export function databasesDocument(url: string, databases: readonly ListedDatabas
     storage: url,
     databases: databases.map((database) => ({
       name: database.name,
+      layout: database.layout,
       txid: database.txid,
       last_modified: timeText(database.lastModifiedMs),
       snapshot_txid: database.snapshotTxid ?? null,
@@ -30,6 +32,7 @@ export function databasesText(url: string, databases: readonly ListedDatabase[],
     { title: "TAKEN" },
     { title: "FILES", align: "right" },
     { title: "SIZE", align: "right" },
+    ...(databases.some(isForeign) ? [{ title: "LAYOUT" } as const] : []),
   ] as const;
   const rows = databases.map((database) => [
     database.name,
@@ -39,8 +42,14 @@ export function databasesText(url: string, databases: readonly ListedDatabase[],
     database.snapshotModifiedMs === undefined ? "-" : humanAge(database.snapshotModifiedMs, nowMs),
     String(database.files),
     humanSize(database.sizeBytes),
+    ...(databases.some(isForeign) ? [database.layout] : []),
   ]);
   return formatTable(columns, rows);
+}
+
+/** Few have copies in both layouts: a column that says the same everywhere is none. */
+function isForeign({ layout }: ListedDatabase): boolean {
+  return layout !== "walrust";
 }
 
 /** `list NAME --json`; with `--files` also the files. */
@@ -55,6 +64,7 @@ export function pointsDocument(listed: RestorePoints, options: { readonly files:
       after_hole: point.afterHole,
     })),
     missing: listed.missing,
+    manifest: listed.manifest,
     ...(options.files ? { files: listed.files.map(fileDocument) } : {}),
   };
 }
@@ -108,11 +118,11 @@ export function filesText(listed: RestorePoints, nowMs: number): string {
 }
 
 /** What is gone is said wherever somebody looks at what is there. */
-function lossLines({ missing, points, headTxid, name }: RestorePoints): readonly string[] {
+function lossLines({ missing, points, headTxid, name, manifest }: RestorePoints): readonly string[] {
   const newest = points.at(-1)?.txid ?? 0n;
   const behind = newest === headTxid ? [] : [`TXID ${headTxid} was published, and cannot be restored`];
-  const problems = [...missing.map((key) => `missing: ${key}`), ...behind];
-  return problems.length === 0
-    ? []
-    : ["", ...problems, `Run \`walrust verify ${name}\` to see what it costs.`];
+  const losses = [...missing.map((key) => `missing: ${key}`), ...behind];
+  const advice = losses.length === 0 ? [] : [`Run \`walrust verify ${name}\` to see what it costs.`];
+  const lines = [...losses, ...advice, ...manifestNotes(name, manifest)];
+  return lines.length === 0 ? [] : ["", ...lines];
 }

@@ -1,10 +1,12 @@
 import { formatChecksum } from "../../ltx/checksum.ts";
 import { humanAge, humanDuration, humanSize } from "../../observability/human.ts";
-import type { RestorePlan } from "../../restore/plan.ts";
 import type { RestoreResult } from "../../restore/restore.ts";
 import { isSnapshotFile, type RestorePoint } from "../../restore/restore-file.ts";
+import type { PlannedRestore } from "../../walrust.ts";
 import { formatTable } from "../table.ts";
 import { timeText } from "../times.ts";
+import { fileCount } from "./file-count.ts";
+import { manifestNotes } from "./manifest-notes.ts";
 
 interface When {
   readonly nowMs: number;
@@ -20,10 +22,12 @@ export function restoreDocument(result: RestoreResult, { nowMs, durationMs }: Wh
     age_ms: result.point.timestampMs === undefined ? null : nowMs - result.point.timestampMs,
     match: result.match,
     head_txid: result.headTxid,
+    manifest: result.manifest,
     size: result.sizeBytes,
     page_size: result.pageSizeBytes,
     checksum: formatChecksum(result.databaseChecksum),
     files: result.files,
+    damaged: result.damaged,
     unproven_files: result.unprovenFiles,
     files_without_body_checksum: result.filesWithoutBodyChecksum,
     duration_ms: Math.round(durationMs),
@@ -31,12 +35,13 @@ export function restoreDocument(result: RestoreResult, { nowMs, durationMs }: Wh
 }
 
 /** `restore --dry-run --json`. */
-export function planDocument(name: string, plan: RestorePlan) {
+export function planDocument(name: string, { plan, manifest }: PlannedRestore) {
   return {
     name,
     ...pointFacts(plan.point),
     match: plan.match,
     head_txid: plan.headTxid,
+    manifest,
     size: plan.totalBytes,
     files: plan.files.map((file) => ({
       key: file.key,
@@ -57,6 +62,12 @@ export function restoreText(result: RestoreResult, { nowMs, durationMs }: When):
   ].join(", ");
   const lines = [`restored ${result.name} to ${result.path}: ${pointText(result.point, nowMs)}; ${facts}`];
   if (result.match !== "exact") lines.push(MATCH_NOTES[result.match]);
+  lines.push(...manifestNotes(result.name, result.manifest));
+  for (const key of result.damaged) {
+    lines.push(
+      `${key} is damaged: another way was found around it; \`walrust verify ${result.name}\` says what it costs`,
+    );
+  }
   if (result.unprovenFiles > 0) {
     lines.push(
       `${fileCount(result.unprovenFiles)} without database checksums: that they belong together is not proved`,
@@ -68,7 +79,7 @@ export function restoreText(result: RestoreResult, { nowMs, durationMs }: When):
   return lines.join("\n");
 }
 
-export function planText(name: string, plan: RestorePlan, nowMs: number): string {
+export function planText(name: string, { plan, manifest }: PlannedRestore, nowMs: number): string {
   const summary = `${name} at ${pointText(plan.point, nowMs)}: ${fileCount(plan.files.length)}, ${humanSize(plan.totalBytes)}`;
   const rows = plan.files.map((file) => [
     file.key,
@@ -82,7 +93,10 @@ export function planText(name: string, plan: RestorePlan, nowMs: number): string
     { title: "SIZE", align: "right" },
     { title: "TIME" },
   ] as const;
-  const notes = plan.match === "exact" ? [] : [MATCH_NOTES[plan.match]];
+  const notes = [
+    ...(plan.match === "exact" ? [] : [MATCH_NOTES[plan.match]]),
+    ...manifestNotes(name, manifest),
+  ];
   return [formatTable(columns, rows), "", summary, ...notes].join("\n");
 }
 
@@ -101,8 +115,4 @@ function pointText({ txid, timestampMs }: RestorePoint, nowMs: number): string {
   return timestampMs === undefined
     ? `TXID ${txid}`
     : `TXID ${txid} of ${time} (${humanAge(timestampMs, nowMs)})`;
-}
-
-function fileCount(count: number): string {
-  return count === 1 ? "1 file" : `${count} files`;
 }

@@ -25,8 +25,10 @@ export function fakeContext({ isTTY = false, env = {} }: FakeContextOptions = {}
     env,
     colorDepth: 1,
     cwd: "/",
+    version: "1.2.3",
     clock: { ...systemClock, now: () => context.nowMs, monotonicMs: () => context.nowMs },
     signal: new AbortController().signal,
+    onHangup: () => () => {},
     printed: () => out.text,
     complained: () => err.text,
   };

@@ -1,9 +1,14 @@
+import { hostname } from "node:os";
 import { onTestFinished } from "vitest";
 import { DEFAULT_RETENTION, DEFAULT_SYNC } from "../../../src/config/defaults.ts";
 import type { DaemonSettings, DatabaseSettings, SyncSettings } from "../../../src/config/settings.ts";
 import { DatabaseTask, type TaskResult } from "../../../src/daemon/database-task.ts";
+import { Parking } from "../../../src/daemon/parking.ts";
 import { Sha256 } from "../../../src/digest.ts";
 import type { WalrustEvent } from "../../../src/events.ts";
+import { silentLog } from "../../../src/observability/silent-log.ts";
+import type { WriterIdentity } from "../../../src/replication/writer-lease.ts";
+import { CheckpointerWatch } from "../../../src/sqlite/checkpointer-watch.ts";
 import type { Storage } from "../../../src/storage/storage.ts";
 import { CorePool } from "../../../src/wasm/core-pool.ts";
 import { settled } from "../manual-clock.ts";
@@ -14,12 +19,21 @@ export interface WatchedOptions {
   readonly sync?: Partial<SyncSettings>;
   readonly daemon?: Partial<DaemonSettings>;
   readonly storage?: Storage;
+  readonly parking?: Parking;
+  readonly self?: WriterIdentity;
 }
+
+let writers = 0;
 
 /** Makes the hasher that all share: that WebAssembly is being instantiated, `settled` could not see. */
 await Sha256.begin();
 
-export const DAEMON: DaemonSettings = { uploaderConcurrency: 16, shadowMaxSizeBytes: 1 << 30, once: false };
+export const DAEMON: DaemonSettings = {
+  uploaderConcurrency: 16,
+  shadowMaxSizeBytes: 1 << 30,
+  once: false,
+  takeOver: false,
+};
 
 export function databaseSettings(
   path: string,
@@ -45,12 +59,18 @@ export class Watched {
       daemon: { ...DAEMON, ...options.daemon },
       storage: options.storage ?? stage.storage,
       clock: stage.clock,
+      layout: stage.layout,
       events: (event) => this.events.push(event),
       cores: new CorePool({ maxCores: 4 }),
       scanCore: testCore(),
       limitWork: (_sizeBytes, work) => work(),
       limitOpening: (work) => work(),
-      nodeId: 5n,
+      self: options.self ?? { host: hostname(), pid: process.pid, boot: "1" },
+      newWriterId: () => BigInt(++writers),
+      onceHeld: new Set(),
+      log: silentLog,
+      checkpointers: new CheckpointerWatch({ clock: stage.clock, readLocks: () => undefined }),
+      parking: options.parking ?? new Parking(stage.clock),
       controlSocket: "",
       stop: this.#stop.signal,
       abort: this.#abort.signal,

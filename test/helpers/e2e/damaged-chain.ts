@@ -45,8 +45,38 @@ export async function damageEach(
     const damage = DAMAGES[kind];
     if (file === undefined || damage === undefined) throw new Error(`no file ${index}, or no damage ${kind}`);
     damage(file, files);
-    await expectFound(damaged, `${file.file.slice(storage.length + 1)}: ${kind}`);
+    const what = `${file.file.slice(storage.length + 1)}: ${kind}`;
+    await expectFound(damaged, what);
+    await expectHealing(damaged, what);
   }
+}
+
+/** `--fix` makes the manifest again and hides nothing; a snapshot begins a sound chain, whatever stays damaged behind it. */
+async function expectHealing(at: Scene, what: string): Promise<void> {
+  const from = ["--bucket", at.address];
+  const fix = await runWalrust(at, ["verify", "app", "--fix", ...from]);
+  expect(fix.code, `verify --fix of ${what}: ${fix.stdout}${fix.stderr}`).toBe(5);
+  expect((await runWalrust(at, ["restore", "app", "-o", at.path("lost.db"), ...from])).code, what).not.toBe(
+    0,
+  );
+
+  const app = openApplication(at.path("app.db"));
+  try {
+    const taken = await runWalrust(at, ["snapshot", "app.db", ...from]);
+    expect(taken.code, `snapshot after ${what}: ${taken.stderr}`).toBe(0);
+    expectRestored(await restored(at, "app"), contentOf(app));
+  } finally {
+    app.close();
+  }
+  const verify = await runWalrust(at, ["verify", "app", ...from, "--json"]);
+  const [{ findings, newest_restorable_txid, head_txid }] = JSON.parse(verify.stdout).databases;
+  expect(newest_restorable_txid, what).toBe(head_txid);
+  // what is damaged goes on being told as long as it is there
+  const kinds = findings.map(({ kind }: { kind: string }) => kind);
+  expect(
+    kinds.filter((kind: string) => kind !== "damaged"),
+    `${what}: ${verify.stdout}`,
+  ).toEqual([]);
 }
 
 /** verify ends with 5, restore with 5 or 6, and what stood at the output still stands there. */

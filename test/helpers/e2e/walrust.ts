@@ -60,6 +60,8 @@ export interface WatchOptions extends RunOptions {
   readonly args?: readonly string[];
   /** Where to; the scene's folder if not given. */
   readonly address?: string;
+  /** Metrics at a free port: `metricsOf` finds it. */
+  readonly metrics?: boolean;
   /** Short, so that tests are. */
   readonly syncInterval?: string;
 }
@@ -134,10 +136,15 @@ function watchArguments(at: Scene, options: WatchOptions): string[] {
     "watch",
     ...(options.databases ?? []),
     ...common,
-    "--no-metrics",
+    ...(options.metrics === true ? ["--metrics-port", "0"] : ["--no-metrics"]),
     "--json",
     ...(options.args ?? []),
   ];
+}
+
+/** The address at which a watch with metrics says that it serves them. */
+export function metricsOf({ child }: Watch): Promise<string> {
+  return until("metrics are served", () => /status page: (http:\S+?)\/\s/.exec(child.stderr())?.[1]);
 }
 
 let outputs = 0;

@@ -3,16 +3,18 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished } from "vitest";
 import type { Txid } from "../../../src/ltx/format.ts";
+import { copyLayout } from "../../../src/replication/copy-layout.ts";
 import { ManifestWriter } from "../../../src/replication/manifest-writer.ts";
 import { type OpenReplicaOptions, openReplica } from "../../../src/replication/open-replica.ts";
 import { type PublishedFile, Publisher } from "../../../src/replication/publisher.ts";
 import type { DutyOutcome, HandoverOutcome, Replica } from "../../../src/replication/replica.ts";
+import type { WriterLease } from "../../../src/replication/writer-lease.ts";
 import { restore } from "../../../src/restore/restore.ts";
 import { verify } from "../../../src/restore/verify.ts";
 import { PageTable } from "../../../src/shadow/page-table.ts";
 import { createShadowFolder, type ShadowFolder, shadowFolder } from "../../../src/shadow/shadow-folder.ts";
 import { optimisticHandover } from "../../../src/sqlite/handover.ts";
-import { databaseKeys } from "../../../src/storage/keys.ts";
+import { databaseKeys, type LayoutName } from "../../../src/storage/keys.ts";
 import { CorePool } from "../../../src/wasm/core-pool.ts";
 import { ManualClock } from "../manual-clock.ts";
 import { MemoryStorage } from "../memory-storage.ts";
@@ -21,21 +23,35 @@ import { type TempDatabaseOptions, tempDatabase, tempFolder } from "../sqlite/te
 
 const NAME = "app";
 
+/** Where nobody else writes, as the lock has it in tests of one replica. */
+export const ONLY_WRITER: WriterLease = {
+  id: 7n,
+  hold: (work, { signal } = {}) => work(signal ?? new AbortController().signal),
+};
+
 /** A database with its application, a storage, and what is needed to open a replica of it, again and again. */
 export class Stage {
   readonly app: Database.Database;
   readonly storage: MemoryStorage;
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock;
   readonly folder: ShadowFolder;
   readonly keys = databaseKeys(NAME);
   /** What the database was at each TXID that was seen at its own commit. */
   readonly images = new Map<Txid, Buffer>();
+  readonly layout: LayoutName;
   readonly #cores = new CorePool();
   readonly #lives: Replica[] = [];
   readonly #scanCore = testCore();
 
-  constructor(options: TempDatabaseOptions = {}) {
-    this.storage = new MemoryStorage({ now: () => this.clock.now() });
+  /** @param options `beside`: with the storage and the clock of another one */
+  constructor({
+    beside,
+    layout = "walrust",
+    ...options
+  }: TempDatabaseOptions & { readonly beside?: Stage; readonly layout?: LayoutName } = {}) {
+    this.layout = layout;
+    this.clock = beside?.clock ?? new ManualClock();
+    this.storage = beside?.storage ?? new MemoryStorage({ now: () => this.clock.now() });
     this.app = tempDatabase(options);
     this.folder = shadowFolder(this.path);
     createShadowFolder(this.folder);
@@ -59,7 +75,7 @@ export class Stage {
   async open(options: Partial<OpenReplicaOptions> = {}): Promise<Replica> {
     const { path, storage, folder, clock } = this;
     const replica = await openReplica({
-      ...{ path, name: NAME, storage, folder, clock, nodeId: 7n, manifestIntervalMs: 60_000 },
+      ...{ layout: this.layout, path, name: NAME, storage, folder, clock, writer: ONLY_WRITER, manifestIntervalMs: 60_000 },
       cores: new CorePool(),
       scanCore: this.#scanCore,
       limit: (_sizeBytes, work) => work(),
@@ -108,9 +124,10 @@ export class Stage {
     const { pageSizeBytes } = table;
     const manifest = new ManifestWriter({
       ...{ storage, keys, clock, name: NAME, pageSizeBytes, intervalMs: 60_000 },
-      ...{ cores: this.#cores, unnamed: [] },
+      ...{ cores: this.#cores, writer: ONLY_WRITER, unnamed: [] },
     });
-    const options = { storage, keys, clock, folder, cores: this.#cores, nodeId: 7n, manifest };
+    const layout = copyLayout(this.layout, NAME, storage);
+    const options = { storage, layout, clock, folder, cores: this.#cores, writer: ONLY_WRITER, manifest };
     return new Publisher({ ...options, limit: (_sizeBytes, work) => work() }, table, published);
   }
 

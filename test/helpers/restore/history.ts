@@ -151,6 +151,7 @@ export class History {
       sha256: file.bodySha256,
       preApply: fields.preApply,
       postApply,
+      ...(options.isRepair && { isRepair: true }),
     });
   }
 }

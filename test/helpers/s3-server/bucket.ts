@@ -50,7 +50,7 @@ export class Bucket {
     conditions: Conditions,
     nowMs: number,
   ): string {
-    this.#check(key, conditions);
+    this.#check(key, conditions, this.#profile.conditions);
     const etag = md5(body).digest("hex");
     this.objects.set(key, { body, etag, headers, lastModifiedMs: nowMs });
     return etag;
@@ -78,7 +78,7 @@ export class Bucket {
     nowMs: number,
   ): string {
     const upload = this.#upload(key, uploadId);
-    this.#check(key, conditions);
+    this.#check(key, conditions, this.#profile.completeConditions);
     if (listed.length === 0) throw new S3Error(400, "MalformedXML");
     const bodies = listed.map(({ partNumber, etag }, i) => {
       const part = upload.parts.get(partNumber);
@@ -129,11 +129,10 @@ export class Bucket {
     return upload;
   }
 
-  #check(key: string, { ifNoneMatch, ifMatch }: Conditions): void {
+  #check(key: string, { ifNoneMatch, ifMatch }: Conditions, taken: Profile["conditions"]): void {
     if (ifNoneMatch === undefined && ifMatch === undefined) return;
-    if (this.#profile.conditions === "refused")
-      throw new S3Error(501, "NotImplemented", "conditions on writes");
-    if (this.#profile.conditions === "ignored") return;
+    if (taken === "refused") throw new S3Error(501, "NotImplemented", "conditions on writes");
+    if (taken === "ignored") return;
     const current = this.objects.get(key);
     if (ifNoneMatch !== undefined) {
       if (ifNoneMatch !== "*" || ifMatch !== undefined) throw new S3Error(501, "NotImplemented", "only *");
@@ -141,7 +140,8 @@ export class Bucket {
       return;
     }
     if (current === undefined) throw new S3Error(404, "NoSuchKey");
-    if (current.etag !== unquote(ifMatch ?? "")) throw new S3Error(412, "PreconditionFailed");
+    const expected = this.#profile.bareEtags ? ifMatch : unquote(ifMatch ?? "");
+    if (current.etag !== expected) throw new S3Error(412, "PreconditionFailed");
   }
 }
 

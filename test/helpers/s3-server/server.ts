@@ -71,6 +71,8 @@ class StrictServer implements S3Server {
   readonly #context: Context;
   readonly #sockets = new Set<Socket>();
   #server: Server;
+  /** Under way. */
+  #parts = 0;
   port = 0;
 
   constructor(options: S3ServerOptions) {
@@ -140,16 +142,20 @@ class StrictServer implements S3Server {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const atMs = performance.now();
     const pieces: Buffer[] = [];
+    const isPart = request.url?.includes("partNumber=") === true;
+    if (isPart) this.#parts++;
+    const tooManyParts = this.#parts > this.#context.profile.partsAtOnce;
     try {
       for await (const piece of request) pieces.push(piece as Buffer);
     } catch {
       return; // the client went away in the middle of its body
+    } finally {
+      if (isPart) this.#parts--;
     }
     const body = Buffer.concat(pieces);
     const [rawPath = "", rawQuery = ""] = splitOnce(request.url ?? "", "?");
     const path = decodeURIComponent(rawPath.slice(1));
-    const ownHost = request.headers.host?.startsWith(`${this.#options.bucket}.`) === true;
-    const [bucket, key] = ownHost ? [this.#options.bucket, path] : splitOnce(path, "/");
+    const [bucket, key] = this.#namesBucket(request) ? [this.#options.bucket, path] : splitOnce(path, "/");
     const query = new URLSearchParams(rawQuery.replaceAll("+", "%2B"));
     const method = request.method ?? "";
     const record: RequestRecord = {
@@ -167,6 +173,7 @@ class StrictServer implements S3Server {
     const fault = this.faults.take(record);
     if (fault !== undefined && failsBefore(fault, request, response, record)) return;
     const answer = this.#answer(() => {
+      if (isPart && tooManyParts) throw new S3Error(429, "TooManyRequests", "parts at once");
       this.#checkFraming(request);
       verifySignature(
         { method, rawPath, rawQuery, headers: request.headers, body },
@@ -195,13 +202,19 @@ class StrictServer implements S3Server {
   }
 
   #identity() {
-    const { accessKeyId, secretAccessKey, region = "us-east-1" } = this.#options;
+    const { accessKeyId, secretAccessKey, region = this.#context.profile.region } = this.#options;
     return { accessKeyId, secretAccessKey, region };
+  }
+
+  #namesBucket(request: IncomingMessage): boolean {
+    return request.headers.host?.startsWith(`${this.#options.bucket}.`) === true;
   }
 
   #checkFraming(request: IncomingMessage): void {
     if (request.headers["transfer-encoding"] !== undefined) throw new S3Error(411, "MissingContentLength");
-    const { requiredHeader } = this.#context.profile;
+    const { requiredHeader, addressing } = this.#context.profile;
+    const isInHost = this.#namesBucket(request);
+    if (addressing !== "any" && isInHost !== (addressing === "host")) throw new S3Error(404, "NoSuchBucket");
     if (requiredHeader !== undefined && request.headers[requiredHeader[0]] !== requiredHeader[1]) {
       throw new S3Error(400, "InvalidRequest", `${requiredHeader[0]} is missing`);
     }
