@@ -47,7 +47,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   library: ["config", "observability", "restore", "retention", "storage", "walrust.ts"],
   "index.ts": ["library", "restore", "retention"],
-  cli: ["config", "daemon", "explain", "follow", "ltx", "observability", "restore", "retention", "sqlite", "walrust.ts"],
+  cli: [
+    "config",
+    "daemon",
+    "explain",
+    "follow",
+    "ltx",
+    "observability",
+    "restore",
+    "retention",
+    "sqlite",
+    "walrust.ts",
+  ],
 };
 
 /** The types of resolved settings are what config/ hands down: everybody may name them. */

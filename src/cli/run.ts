@@ -16,7 +16,18 @@ import { reportError } from "./report-error.ts";
 import { usageError } from "./usage-error.ts";
 
 /** In the order in which help shows them. */
-const COMMANDS = [WatchCommand, RestoreCommand, ListCommand, VerifyCommand, SnapshotCommand, CompactCommand, ReplicateCommand, StatusCommand, ExplainCommand, PragmaCommand];
+const COMMANDS = [
+  WatchCommand,
+  RestoreCommand,
+  ListCommand,
+  VerifyCommand,
+  SnapshotCommand,
+  CompactCommand,
+  ReplicateCommand,
+  StatusCommand,
+  ExplainCommand,
+  PragmaCommand,
+];
 
 /** Runs one command line. Returns the exit code (surface.md, "Exit codes"); throws nothing. */
 export async function run(argv: readonly string[], context: CliContext): Promise<number> {

@@ -57,7 +57,8 @@ export class Upkeep {
     const attended = this.#attended.get(event.database);
     if (attended && (event.type === "published" || event.type === "snapshot")) {
       const nowMs = this.#options.clock.monotonicMs();
-      const snapshotMs = event.type === "snapshot" ? nowMs : attended.facts.snapshotMs;
+      // of the first one: under snapshots in a row it would never be due
+      const snapshotMs = attended.facts.snapshotMs ?? (event.type === "snapshot" ? nowMs : undefined);
       attended.facts = { ...attended.facts, isChanged: true, snapshotMs };
       this.#waker.wake();
     }

@@ -12,6 +12,7 @@ type Learned = Pick<RestoreFile, "preApply" | "postApply">;
 export class Evidence {
   readonly #damaged = new Set<string>();
   readonly #learned = new Map<string, Partial<Learned>>();
+  readonly #spoken = new Set<string>();
   #isNews = false;
 
   /** Keys of files that are not what they should be. */
@@ -19,14 +20,20 @@ export class Evidence {
     return [...this.#damaged];
   }
 
-  /** The checksums of a file as its own header, and its trailer once that is proved, tell them. */
+  /** The checksums of a file as its own header and trailer tell them. */
   learn(file: RestoreFile, header: LtxHeader, trailer?: LtxTrailer): void {
+    if (trailer) this.#spoken.add(file.key);
     if (!hasChecksums(header)) return;
     const learned = { preApply: header.preApply, ...(trailer && { postApply: trailer.postApply }) };
-    this.#learned.set(file.key, learned);
+    this.#learned.set(file.key, { ...this.#learned.get(file.key), ...learned });
     if (Object.entries(learned).some(([field, value]) => file[field as keyof Learned] !== value)) {
       this.#isNews = true;
     }
+  }
+
+  /** Whether both ends of a file were read. */
+  knows({ key }: RestoreFile): boolean {
+    return this.#spoken.has(key);
   }
 
   /**
@@ -42,6 +49,7 @@ export class Evidence {
 
   /** Files that are damaged count as gone: what was in them stays known as lost. */
   amend(catalog: Catalog): Catalog {
+    this.#isNews = false;
     const isDamaged = ({ key }: RestoreFile) => this.#damaged.has(key);
     return {
       ...catalog,

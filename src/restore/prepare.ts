@@ -1,6 +1,7 @@
 import { isWalrustError, WalrustError } from "../errors.ts";
 import type { CallOptions, Storage } from "../storage/storage.ts";
 import { type Catalog, readCatalog, withHeaders } from "./catalog.ts";
+import { doubtfulFiles, learnEnds } from "./doubtful-files.ts";
 import { Evidence } from "./evidence.ts";
 import { headersNeeded, planRestore, type RestorePlan, type RestoreTarget } from "./plan.ts";
 
@@ -47,13 +48,34 @@ async function prepareOnce(
   // Mostly twice: the times first, then the headers around the chosen point, which may be another one by them.
   for (;;) {
     const unread = headersNeeded(catalog, target);
-    if (unread.length === 0) return { catalog, plan: planRestore(catalog, target) };
     try {
-      catalog = await withHeaders(storage, catalog, unread, options);
+      if (unread.length === 0) {
+        const plan = await planOrDoubt(storage, catalog, target, evidence, options);
+        if (plan) return { catalog, plan };
+      } else catalog = await withHeaders(storage, catalog, unread, options);
     } catch (error) {
       if (!evidence.isNews(error)) throw error;
-      catalog = evidence.amend(catalog);
     }
+    catalog = evidence.amend(catalog);
+  }
+}
+
+/** Undefined: there is no plan, but files may fit otherwise than the manifest says; now they have spoken. */
+async function planOrDoubt(
+  storage: Storage,
+  catalog: Catalog,
+  target: RestoreTarget,
+  evidence: Evidence,
+  options: CallOptions,
+): Promise<RestorePlan | undefined> {
+  try {
+    return planRestore(catalog, target);
+  } catch (error) {
+    if (!isWalrustError(error, "RESTORE_UNREACHABLE", "INTEGRITY_CHAIN", "INTEGRITY_MISSING")) throw error;
+    const doubtful = doubtfulFiles(catalog.present).filter((file) => !evidence.knows(file));
+    if (doubtful.length === 0) throw error;
+    await learnEnds(storage, doubtful, evidence, options);
+    return undefined;
   }
 }
 

@@ -147,10 +147,11 @@ describe("every key of [sync]", () => {
 
   test.each(Object.entries(SYNC_VALUES))("%s for all databases, and for one", async (key, [text, value]) => {
     const setting = SYNC_KEYS[key]?.setting as string;
-    const forAll = await database(`[sync]\n${key} = ${text}\n[[databases]]\npath = "app.db"`);
+    const shadow = '[shadow]\ndir = "state"\n'; // what an observer needs
+    const forAll = await database(`${shadow}[sync]\n${key} = ${text}\n[[databases]]\npath = "app.db"`);
     expect(forAll.sync).toHaveProperty(setting, value);
     const { databases } = await resolve(
-      `[[databases]]\npath = "app.db"\n${key} = ${text}\n[[databases]]\npath = "b.db"`,
+      `${shadow}[[databases]]\npath = "app.db"\n${key} = ${text}\n[[databases]]\npath = "b.db"`,
     );
     expect(databases[0]?.sync).toHaveProperty(setting, value);
     expect(databases[1]?.sync).toEqual(DEFAULT_SYNC);
@@ -372,6 +373,16 @@ describe("refused, each with key, file and line", () => {
     await expect(resolve(toml)).rejects.toMatchObject({
       code: "CONFIG_INVALID",
       message: expect.stringContaining(message),
+    });
+  });
+
+  test.each(["[sync]", ""])("an observer without a place for its local state (%s)", async (section) => {
+    const toml = `${section}\n[[databases]]\npath = "a.db"\nobserve = true`;
+    const asked = section === "" ? toml : '[sync]\nobserve = true\n[[databases]]\npath = "*.db"';
+    await expect(resolve(asked)).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: expect.stringContaining("is only observed, and there is no place for its local state"),
+      hint: expect.stringContaining("--shadow-dir"),
     });
   });
 

@@ -383,9 +383,9 @@ describe("time", () => {
     expect(headersNeeded(read, time(2_500))).toEqual([known, following]);
     expect(headersNeeded(read, time(4_500))).toEqual([]);
     expect(headersNeeded(read, time(500)), "the first may be older than the manifest says").toEqual([known]);
-    expect(planRestore(filesOf([file(1, 1), file(2, 2), file(3, 3), file(4, 4)]), time(2_500)).point.txid).toBe(
-      2n,
-    );
+    expect(
+      planRestore(filesOf([file(1, 1), file(2, 2), file(3, 3), file(4, 4)]), time(2_500)).point.txid,
+    ).toBe(2n);
   });
 });
 

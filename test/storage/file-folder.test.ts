@@ -1,7 +1,7 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { link, mkdir, mkdtemp, readdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -96,6 +96,31 @@ describe("what crashes leave", () => {
     await storage.put("db/a", bytesOf(2, 1), { condition: { kind: "match", etag } });
     expect(clock.now() - before).toBeGreaterThan(59_000);
     expect(await temps()).toHaveLength(0);
+  });
+});
+
+describe("a claim", () => {
+  /** Of a put with a condition that runs into a claim with this content: how long it waits. */
+  async function waitedFor(content: string): Promise<number> {
+    const { etag } = await storage.put("db/a", bytesOf(1, 1));
+    const mark = createHash("sha256").update("a").digest("hex").slice(0, 32);
+    await writeFile(join(root, `db/.walrust-tmp-claim-${mark}`), content);
+    const before = clock.now();
+    await storage.put("db/a", bytesOf(2, 1), { condition: { kind: "match", etag } });
+    return clock.now() - before;
+  }
+
+  it("of a process of this machine that is dead holds nobody", async () => {
+    const { pid } = spawnSync("true");
+    expect(await waitedFor(`${hostname()} ${pid}\n`)).toBe(0);
+  });
+
+  it.each([
+    ["of a living one", () => `${hostname()} ${process.pid}\n`],
+    ["of another machine, with a pid that is free here", () => `elsewhere ${spawnSync("true").pid}\n`],
+    ["that is not whole", () => `${hostname()} 1`],
+  ])("%s is respected for a minute", async (_, content) => {
+    expect(await waitedFor(content())).toBeGreaterThan(59_000);
   });
 });
 

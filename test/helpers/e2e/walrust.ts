@@ -102,7 +102,12 @@ export function startWatch(at: Scene, options: WatchOptions = {}): Watch {
       ),
     drain: async () => {
       child.kill("SIGTERM");
-      await until("the daemon ends after SIGTERM", () => !child.running(), { limitMs: DRAIN_LIMIT_MS });
+      await until("the daemon ends after SIGTERM", () => !child.running(), { limitMs: DRAIN_LIMIT_MS }).catch(
+        (cause: unknown) => {
+          const last = child.lines.slice(-20).join("\n");
+          throw new Error(`the daemon does not end; it said: ${child.stderr()}\n${last}`, { cause });
+        },
+      );
       const exit = await child.exited;
       expect(exit.code, `exit code after SIGTERM; it said: ${exit.stderr}`).toBe(0);
     },

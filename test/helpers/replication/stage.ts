@@ -75,7 +75,16 @@ export class Stage {
   async open(options: Partial<OpenReplicaOptions> = {}): Promise<Replica> {
     const { path, storage, folder, clock } = this;
     const replica = await openReplica({
-      ...{ layout: this.layout, path, name: NAME, storage, folder, clock, writer: ONLY_WRITER, manifestIntervalMs: 60_000 },
+      ...{
+        layout: this.layout,
+        path,
+        name: NAME,
+        storage,
+        folder,
+        clock,
+        writer: ONLY_WRITER,
+        manifestIntervalMs: 60_000,
+      },
       cores: new CorePool(),
       scanCore: this.#scanCore,
       limit: (_sizeBytes, work) => work(),
