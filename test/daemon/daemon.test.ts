@@ -2,7 +2,8 @@ import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node
 import { basename, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import type { DatabaseSettings, Settings } from "../../src/config/settings.ts";
+import { DEFAULT_COMPACTION } from "../../src/config/defaults.ts";
+import type { DatabaseSettings, Settings, SyncSettings } from "../../src/config/settings.ts";
 import { runDaemon } from "../../src/daemon/daemon.ts";
 import type { TaskResult } from "../../src/daemon/database-task.ts";
 import { WalrustError } from "../../src/errors.ts";
@@ -20,6 +21,7 @@ class Scene {
   readonly folder = tempFolder();
   readonly clock = new ManualClock();
   readonly storage = new MemoryStorage();
+  sync: Partial<SyncSettings> = {};
   readonly events: WalrustEvent[] = [];
   readonly errors: string[] = [];
   readonly told: string[] = [];
@@ -40,7 +42,7 @@ class Scene {
   }
 
   settingsOf(name: string): DatabaseSettings {
-    return databaseSettings(join(this.folder, name), name.replace(/\.db$/, ""));
+    return databaseSettings(join(this.folder, name), name.replace(/\.db$/, ""), this.sync);
   }
 
   /** @param matching true: whatever `*.db` is in the folder too */
@@ -94,6 +96,7 @@ class Scene {
       globs: options.matching ? [{ pattern: join(this.folder, "*.db"), exclude: [] }] : [],
       daemon: { ...DAEMON, once: options.once ?? false },
       storage: { layout: "walrust" },
+      compaction: DEFAULT_COMPACTION,
     } as unknown as Settings;
   }
 
@@ -210,6 +213,24 @@ describe("several databases", () => {
     expect(await scene.rowsOf("b")).toBe(5);
     expect(scene.clock.sleepers).toBe(0);
   });
+});
+
+test("idle with snapshots, compaction, patterns and a followed configuration: an hour without a request", async () => {
+  const scene = new Scene();
+  scene.sync = {
+    ...{ snapshotIntervalMs: 600_000, onIdleMs: 60_000, maxIntervalMs: 900_000, maxChanges: 3 },
+    ...{ compactAfterSnapshot: true, compactIntervalMs: 600_000, checkpointIntervalMs: 1000 },
+  };
+  const apps = Array.from({ length: 20 }, (_, index) => scene.database(`d${index}.db`)); // some of them are parked
+  scene.start([], { matching: true });
+  await scene.until(() => scene.storage.keys().filter((key) => key.endsWith("manifest.json")).length === 20);
+  for (const app of apps) insert(app);
+  await scene.until(() => scene.events.filter(({ type }) => type === "snapshot").length === 40);
+  await scene.clock.advance(3_600_000); // all that the last change called for is done
+  const calls = scene.storage.calls.length;
+  for (let minute = 0; minute < 60; minute += 1) await scene.clock.advance(60_000);
+  expect(scene.storage.calls.slice(calls)).toEqual([]);
+  await scene.stop();
 });
 
 describe("patterns", () => {
