@@ -2,6 +2,7 @@ import { PageChecksums } from "../ltx/page-checksums.ts";
 import type { PageTable } from "../shadow/page-table.ts";
 import type { DatabaseLink } from "../sqlite/link.ts";
 import type { WalIndex } from "../sqlite/wal-index.ts";
+import type { WalHeader } from "../wal/header.ts";
 import type { Core } from "../wasm/core.ts";
 import { readWhole } from "./whole-database.ts";
 
@@ -11,6 +12,8 @@ export interface MainFileOptions {
   readonly link: Pick<DatabaseLink, "readMain" | "readWal" | "index" | "facts">;
   /** Of the state in question. */
   readonly table: PageTable;
+  /** Of the present log; undefined: there is none. */
+  readonly header: WalHeader | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -19,10 +22,12 @@ export interface MainFileOptions {
  * this log is backfilled: whatever a log before it held that we do not know would have been checkpointed into the main file before this one
  * began. Reads the whole main file, and ends at the first page that differs.
  */
-export async function logBeginsAt({ core, link, table, signal }: MainFileOptions): Promise<boolean> {
+export async function logBeginsAt(options: MainFileOptions): Promise<boolean> {
+  const { link, header } = options;
   const before = link.index();
   if (before === undefined || before.backfilledFrames > 0) return false;
-  if (!(await isMainFile({ core, link, table, ...(signal && { signal }) }))) return false;
+  if (before.frames > 0 && !(header && isSameLog(before, header))) return false;
+  if (!(await isMainFile(options))) return false;
   const after = link.index();
   return after !== undefined && isSameLog(before, after) && after.backfilledFrames === 0;
 }
@@ -59,6 +64,6 @@ async function isMainFile({ core, link, table, signal }: MainFileOptions): Promi
   return !differs.signal.aborted;
 }
 
-function isSameLog(a: WalIndex, b: WalIndex): boolean {
+function isSameLog(a: WalIndex, b: Pick<WalHeader, "salt1" | "salt2">): boolean {
   return a.salt1 === b.salt1 && a.salt2 === b.salt2;
 }

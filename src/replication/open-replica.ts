@@ -249,7 +249,7 @@ class Opening {
     const options = signal === undefined ? {} : { signal };
     const beginsHere = await limit(table.pages * this.#link.facts.pageSizeBytes, async () => {
       const { core, release } = await cores.acquire(options);
-      return logBeginsAt({ core, link: this.#link, table, ...options }).finally(release);
+      return logBeginsAt({ core, link: this.#link, table, header, ...options }).finally(release);
     });
     return beginsHere ? { ...frames, state: { ...frames.state, log: header && startOf(header) } } : undefined;
   }
