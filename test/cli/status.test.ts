@@ -115,6 +115,9 @@ test("--watch: again and again, a line each with --json; Ctrl-C ends it with 0",
   ).toEqual({ daemons: [] });
   for (const child of [text, json]) {
     child.kill("SIGINT");
-    expect(await child.exited).toMatchObject({ code: 0, stderr: "" });
+    const { code, stderr } = await child.exited;
+    expect(code).toBe(0);
+    // a look may have come in the moment in which the daemon ended
+    expect(stderr).toMatch(/^(warning: the running walrust does not answer\n)?$/);
   }
 });

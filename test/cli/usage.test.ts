@@ -121,7 +121,7 @@ describe("usage errors end with 2, say what is wrong, and print nothing on stdou
       ],
       "one of hourly, daily, weekly, monthly must be more than 0",
     ],
-    [["watch", "a.db", "--observe"], "there is no place for its local state"],
+    [["watch", "a.db", "--observe", "-b", "copies"], "there is no place for its local state"],
     [["watch", "a.db", "--layout", "litestrem"], "--layout"],
     [["watch", "a.db", "--validation-interval", "-1"], "--validation-interval"],
   ])("%j: %s", async (args, message) => {
