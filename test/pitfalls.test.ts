@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 const PROJECT = fileURLToPath(new URL("..", import.meta.url));
 
 /** Numbers whose tests must exist by now; the rest belongs to functions that are still to come. */
-const EXPECTED = ["1-24", "26-50", "52-60"].flatMap(range);
+const EXPECTED = ["1-50", "52-60"].flatMap(range);
 const GAP = "-";
 
 const rows = readFileSync(`${PROJECT}test/PITFALLS.md`, "utf8")
