@@ -57,16 +57,16 @@ export class GivingWay {
   async proceed(): Promise<"free" | "moved" | Gap> {
     this.#isAsked = false;
     const { link, capture } = this.#replica;
-    if (capture.pending.bytes > LARGE_BYTES) {
-      const outcome = await capture.drainInSlices();
-      if (outcome.kind === "gap") return outcome;
-    }
     const before = link.index();
     const untilMs = this.#clock.monotonicMs() + LONGEST_MS;
     while (this.#clock.monotonicMs() < untilMs) {
       const outcome = this.#replica.giveWay();
       if (typeof outcome !== "string") return outcome;
       if (outcome === "free") return "free";
+      if (capture.pending.bytes > LARGE_BYTES) {
+        const copied = await capture.drainInSlices(); // while the application backfills
+        if (copied.kind === "gap") return copied;
+      }
       await this.#clock.sleep(PAUSE_MS);
       // Whoever waited has gone on, or given up: somebody writes again.
       const now = link.index();

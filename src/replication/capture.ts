@@ -134,6 +134,11 @@ export class Capture {
     this.#restarted = "no";
   }
 
+  /** The pin was moved without a `drain`: what is in the log is not secured, and must not be overwritten. */
+  pinnedAhead(): void {
+    this.#secured = false;
+  }
+
   /** The pin was let go: from now on only an unchanged generation proves anything. */
   unpinned(): void {
     this.#pinHeld = false;

@@ -159,6 +159,7 @@ export class Replica {
   /** One step out of the way of the application's own checkpoint; see giveWay() of sqlite/handover.ts. Errors: LOCAL_*, DATABASE_*. */
   giveWay(): ReturnType<typeof giveWay> | Gap {
     const { result, gap } = this.#draining((drain) => giveWay(this.link, drain));
+    if (result === "ahead") this.capture.pinnedAhead();
     return gap ?? result;
   }
 
@@ -199,7 +200,7 @@ export class Replica {
    * No drain is needed: what was in the log when the pin began is secured, and what came since cannot have been backfilled.
    */
   leaveMarkZero(): void {
-    if (this.link.atMarkZero) this.link.movePin();
+    if (this.link.atMarkZero && this.link.movePin()) this.capture.pinnedAhead();
   }
 
   /** Pins the database at a commit that no publication reaches over. Errors: DATABASE_*. */

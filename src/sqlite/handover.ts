@@ -95,12 +95,15 @@ export function optimisticHandover(
  * pin to the end sets them free. RESTART and TRUNCATE then wait for marks > 0, and the pin moved once more is at mark 0, since
  * everything is backfilled. No checkpoint of our own: it would take the lock that the application is about to ask for.
  *
- * For when the end of a busy log stands still, and again each few ms while it does. `free`: the pin hinders nobody. `moved`: come again.
+ * For when the end of a busy log stands still, and again each few ms while it does. `free`: the pin hinders nobody. `moved`, `ahead`: come again.
+ *
+ * `ahead`: moved without a drain, because the pin held the backfill back, so that the new one is at a mark > 0, under which nothing is overwritten.
  */
-export function giveWay(link: DatabaseLink, drain: Drain): "free" | "moved" | "unsettled" {
+export function giveWay(link: DatabaseLink, drain: Drain): "free" | "moved" | "ahead" | "unsettled" {
   const index = link.index();
   // At mark 0 it hinders nobody until something is written: that, it keeps from being backfilled.
   if (link.atMarkZero && index?.backfilledFrames === index?.frames) return "free";
+  if (index !== undefined && link.holdsBackfillBack(index)) return link.movePin() ? "ahead" : "unsettled";
   drain();
   return link.movePin() ? "moved" : "unsettled";
 }

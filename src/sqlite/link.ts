@@ -74,6 +74,8 @@ export class DatabaseLink {
   #spare: Connection | undefined;
   #lost: WalrustError | undefined;
   #atMarkZero = false;
+  /** What was committed just after the present pin began; its mark is not behind that. */
+  #pinBegan: WalIndex | undefined;
 
   /**
    * Opens the database without pinning it.
@@ -116,6 +118,16 @@ export class DatabaseLink {
    */
   get atMarkZero(): boolean {
     return this.#atMarkZero;
+  }
+
+  /**
+   * Proves that not every frame can be backfilled as long as this pin is held: frames were committed since it began. A pin that is begun before it ends is
+   * at a mark > 0.
+   */
+  holdsBackfillBack(index: WalIndex): boolean {
+    const began = this.#pinBegan;
+    if (this.#pinned === undefined || began === undefined) return false;
+    return began.salt1 === index.salt1 && began.salt2 === index.salt2 && began.frames < index.frames;
   }
 
   /** Of the -shm, whose locks tell who waits for whom; undefined where we may not read one. */
@@ -295,6 +307,7 @@ export class DatabaseLink {
     const before = this.index();
     if (!connection.beginRead()) return false;
     const after = this.index();
+    this.#pinBegan = after;
     this.#atMarkZero =
       before !== undefined &&
       after !== undefined &&

@@ -155,3 +155,44 @@ describe("the pin and the files", () => {
     expect(link.passive().backfilledFrames).toBe(link.index()?.frames);
   });
 });
+
+describe("whether a pin holds the backfill back", () => {
+  function facts() {
+    const app = tempDatabase();
+    insert(app);
+    const link = openLink(app.name);
+    const holds = () => {
+      const index = link.index();
+      return index !== undefined && link.holdsBackfillBack(index);
+    };
+    return { app, link, holds };
+  }
+
+  test("only once something was committed since it began, whatever its mark", () => {
+    const { app, link, holds } = facts();
+    expect(holds(), "without a pin").toBe(false);
+    link.pin();
+    expect(holds(), "at the end").toBe(false);
+    insert(app);
+    expect(holds(), "behind the end").toBe(true);
+    checkpoint(app, "PASSIVE");
+    expect(holds(), "a checkpoint cannot pass it").toBe(true);
+    link.movePin();
+    expect(link.atMarkZero, "the new one is at a mark > 0").toBe(false);
+    expect(holds()).toBe(false);
+    checkpoint(app, "PASSIVE");
+    link.movePin();
+    expect(link.atMarkZero).toBe(true);
+    insert(app); // begins the log anew
+    expect(holds(), "in another generation nothing is known").toBe(false);
+  });
+
+  test("where it does not, a new one may be at mark 0 at any moment", () => {
+    const { app, link, holds } = facts();
+    link.pin();
+    expect(holds()).toBe(false);
+    checkpoint(app, "PASSIVE");
+    link.movePin();
+    expect(link.atMarkZero).toBe(true);
+  });
+});
