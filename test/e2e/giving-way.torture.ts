@@ -8,11 +8,12 @@ import { startWriter } from "../helpers/writers/start-writer.ts";
 const SECONDS = 10;
 
 test.each([
-  ["at 200 transactions a second", 200],
-  ["at full speed", 0],
+  ["at 200 transactions a second", 200, 200],
+  // some 10,000 frames lie behind the pin, and have to be backfilled by the one that waited
+  ["at full speed", 500, 0],
 ])(
-  "the application's own FULL, RESTART and TRUNCATE checkpoints %s: nine of ten succeed within 200 ms",
-  async (_, rate) => {
+  "the application's own FULL, RESTART and TRUNCATE checkpoints %s: nine of ten succeed within %d ms",
+  async (_, withinMs, rate) => {
     const at = scene();
     const database = at.path("app.db");
     const writer = await startWriter({
