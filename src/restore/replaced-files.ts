@@ -8,21 +8,25 @@ import { type CheckedFile, isSound, type SoundFile } from "./checked-file.ts";
 /**
  * A file can be sound in itself and not the one that was published: of another database, or of another life of this
  * one. Where the manifest knows both other bytes and another database behind it, and no other file agrees with what
- * is in it, it counts as damaged; where one agrees, the manifest is wrong. Pure.
+ * is in it, it counts as damaged; where one agrees that is not such a file itself, the manifest is wrong. Pure.
  */
 export function withoutReplaced({ name, manifest }: Catalog, checked: readonly CheckedFile[]): CheckedFile[] {
   const keys = databaseKeys(name);
   const named = new Map(
     (manifest?.files ?? []).map((entry) => [keys.ltx(entry.minTxid, entry.maxTxid), entry]),
   );
-  const sound = checked.filter(isSound);
+  const isOther = (one: SoundFile): boolean => {
+    const entry = named.get(one.file.key);
+    if (entry === undefined || !hasChecksums(one.decoded.header)) return false;
+    return entry.sha256 !== one.decoded.bodySha256 && entry.postApply !== one.decoded.trailer.postApply;
+  };
+  const witnesses = checked.filter(isSound).filter((one) => !isOther(one));
   return checked.map((one) => {
     const entry = named.get(one.file.key);
-    if (!isSound(one) || entry === undefined || !hasChecksums(one.decoded.header)) return one;
-    const { bodySha256, trailer } = one.decoded;
-    const isOther = entry.sha256 !== bodySha256 && entry.postApply !== trailer.postApply;
-    if (!isOther || sound.some((other) => agrees(other, one))) return one;
-    return { file: one.file, error: replaced(one, entry) };
+    if (!isSound(one) || entry === undefined || !isOther(one)) return one;
+    return witnesses.some((other) => agrees(other, one))
+      ? one
+      : { file: one.file, error: replaced(one, entry) };
   });
 }
 

@@ -175,7 +175,19 @@ test("what verify calls restorable is what restore restores, whatever is broken"
         if (isTold) expect(restored, `TXID ${txid}`).toBe(restorableTxids.includes(txid));
       }
     }),
-    { numRuns: 40 },
+    // two of another database, which agree with one another
+    {
+      numRuns: 40,
+      examples: [
+        [
+          [
+            { which: 2, what: "foreign" },
+            { which: 0, what: "foreign" },
+          ],
+          true,
+        ],
+      ],
+    },
   );
 });
 
