@@ -97,11 +97,20 @@ export class Parking {
   async #look(): Promise<void> {
     let looks = 0;
     for (const database of this.#parked) {
-      if (database.hasChanged()) database.waker.wake();
+      if (mayHaveChanged(database)) database.waker.wake();
       looks += 1;
       if (looks % LOOKS_AT_ONCE === 0) await setImmediate();
     }
     this.#cancel =
       this.#parked.size === 0 ? undefined : this.#clock.schedule(this.#pauseMs, () => this.#look());
+  }
+}
+
+/** One that cannot be looked at is woken: its own task meets the error, and tells it. */
+function mayHaveChanged({ hasChanged }: ParkedDatabase): boolean {
+  try {
+    return hasChanged();
+  } catch {
+    return true;
   }
 }

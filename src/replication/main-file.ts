@@ -1,7 +1,7 @@
 import { PageChecksums } from "../ltx/page-checksums.ts";
 import type { PageTable } from "../shadow/page-table.ts";
 import type { DatabaseLink } from "../sqlite/link.ts";
-import type { WalIndex } from "../sqlite/wal-index.ts";
+import { isSameLog } from "../sqlite/wal-index.ts";
 import type { WalHeader } from "../wal/header.ts";
 import type { Core } from "../wasm/core.ts";
 import { readWhole } from "./whole-database.ts";
@@ -62,8 +62,4 @@ async function isMainFile({ core, link, table, signal }: MainFileOptions): Promi
     throw error;
   }
   return !differs.signal.aborted;
-}
-
-function isSameLog(a: WalIndex, b: Pick<WalHeader, "salt1" | "salt2">): boolean {
-  return a.salt1 === b.salt1 && a.salt2 === b.salt2;
 }

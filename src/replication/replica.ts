@@ -174,10 +174,7 @@ export class Replica {
     await this.#options.clock.sleep(ms);
     const looked = await this.capture.capture();
     if (looked.kind === "gap") return looked;
-    for (let tries = 0; !this.link.pin(); tries += 1) {
-      if (tries === PIN_ROUNDS) throw this.#cannotPin();
-      await this.#options.clock.sleep(PIN_PAUSE_MS);
-    }
+    await this.#pin(undefined);
     const outcome = this.capture.drain();
     if (outcome.kind === "captured") this.capture.pinned();
     return outcome;
@@ -315,13 +312,16 @@ export class Replica {
 
   /** A pin before anything is known: what a duty publishes is read at its own pin, and capture begins there. */
   async #pinFirst(signal: AbortSignal | undefined): Promise<void> {
-    const { clock } = this.#options;
-    for (let tries = 0; !this.link.pinned && !this.link.pin(); tries += 1) {
-      if (tries === PIN_ROUNDS) throw this.#cannotPin();
-      await clock.sleep(PIN_PAUSE_MS, signal === undefined ? {} : { signal });
-    }
+    await this.#pin(signal);
     this.capture.pinned();
     this.capture.restartAt({ txid: 0n, commitPages: 0, log: this.#startOfLog() });
+  }
+
+  async #pin(signal: AbortSignal | undefined): Promise<void> {
+    for (let tries = 0; !this.link.pinned && !this.link.pin(); tries += 1) {
+      if (tries === PIN_ROUNDS) throw this.#cannotPin();
+      await this.#options.clock.sleep(PIN_PAUSE_MS, signal === undefined ? {} : { signal });
+    }
   }
 
   #letGo(): void {

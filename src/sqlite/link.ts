@@ -14,7 +14,7 @@ import { type CheckpointResult, type Connect, type Connection, connect } from ".
 import { fileError } from "./file-error.ts";
 import { type DatabaseFacts, notWal, openDatabaseFile } from "./inspect.ts";
 import { WalFile } from "./wal-file.ts";
-import { decodeWalIndex, isUnchanged, WAL_INDEX_SIZE, type WalIndex } from "./wal-index.ts";
+import { decodeWalIndex, isSameLog, isUnchanged, WAL_INDEX_SIZE, type WalIndex } from "./wal-index.ts";
 
 export interface LinkOptions {
   readonly clock: Pick<Clock, "monotonicMs">;
@@ -127,7 +127,7 @@ export class DatabaseLink {
   holdsBackfillBack(index: WalIndex): boolean {
     const began = this.#pinBegan;
     if (this.#pinned === undefined || began === undefined) return false;
-    return began.salt1 === index.salt1 && began.salt2 === index.salt2 && began.frames < index.frames;
+    return isSameLog(began, index) && began.frames < index.frames;
   }
 
   /** Of the -shm, whose locks tell who waits for whom; undefined where we may not read one. */

@@ -98,7 +98,7 @@ function framesBefore(position: LogPosition, pageSizeBytes: number): number {
 
 type Salts = Pick<WalIndex, "salt1" | "salt2">;
 
-function isSameLog(a: Salts, b: Salts): boolean {
+export function isSameLog(a: Salts, b: Salts): boolean {
   return a.salt1 === b.salt1 && a.salt2 === b.salt2;
 }
 

@@ -67,6 +67,22 @@ describe("a parked database", () => {
     expect(due.facts.isWoken).toBe(true);
   });
 
+  test("is woken when it cannot be looked at, and the others are looked at all the same", async () => {
+    const { clock, parking } = crowd(0);
+    const [broken, other] = [new Waker(clock), new Waker(clock)];
+    let looks = 0;
+    const hasChanged = () => {
+      throw new Error("permission denied");
+    };
+    const woken = parking.rest({ waker: broken, hasChanged }, Number.POSITIVE_INFINITY);
+    const asleep = parking.rest({ waker: other, hasChanged: () => ++looks < 0 }, Number.POSITIVE_INFINITY);
+    await clock.advance(3000);
+    await woken;
+    expect(looks).toBe(3);
+    other.wake();
+    await asleep;
+  });
+
   test("leaves no timer behind", async () => {
     const { clock, waker, rested } = parked();
     waker.wake();
