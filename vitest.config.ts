@@ -8,8 +8,10 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, "test/interop/**"],
     // POSIX locks and SQLite's own state belong to a process: a file of tests must not share it with another one.
     pool: "forks",
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    // Nothing here takes long; a machine that does other things too may take its time.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 40_000 } },
     // A rejection that nobody waits for is a defect, in the tests too.
     dangerouslyIgnoreUnhandledErrors: false,
   },

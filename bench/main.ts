@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArguments, USAGE, UsageError } from "./arguments.ts";
 import { WORKLOADS } from "./compare/index.ts";
+import { judgedRun } from "./judged-run.ts";
 import { pythonWriter } from "./measure/writer.ts";
 import { printKnobs, type Result, resultJson, resultTable } from "./report.ts";
 import { litestream } from "./tools/litestream.ts";
@@ -59,7 +60,7 @@ async function runAlternating(
       for (const tool of order) {
         const scratch = join(scratchRoot, `${tool.name}-${run}`);
         mkdirSync(scratch);
-        const values = await workload.run(tool, { ...common, run, scratch });
+        const values = await judgedRun(workload, tool, { ...common, run, scratch });
         rmSync(scratch, { recursive: true });
         results.find((result) => result.tool === tool.name)?.runs.push(values);
         const shown = Object.entries(values).map(([name, value]) => `${name} ${value.toFixed(2)}`);

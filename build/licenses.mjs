@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 
-/** Most licences of bundled code ask for their text to go with it. A package without one stops the build. */
+/** Licences of bundled code ask for their text, and who has the copyright, to go with it. A package without that stops the build. */
 export function thirdPartyLicenses(packageFolders) {
   const notices = [...packageFolders].map(notice).sort((a, b) => (a.title < b.title ? -1 : 1));
   return [
@@ -17,7 +17,23 @@ function notice(folder) {
     .sort();
   const texts = files.map((file) => readFileSync(path.join(folder, file), "utf8"));
   if (typeof license !== "string") throw new Error(`${name} does not say its licence`);
-  const text =
-    texts.length > 0 ? texts.join("\n\n") : `Licence: ${license} (the package has no file with its text)`;
+  const text = texts.length > 0 ? texts.join("\n\n") : (readmeLicense(folder) ?? sharedText(license));
+  if (text === undefined) throw new Error(`${name} has no text of its licence, ${license}`);
   return { title: `${name} ${version} (${license})`, text };
+}
+
+/** Some packages have it at the end of their README only. */
+function readmeLicense(folder) {
+  const file = readdirSync(folder).find((name) => /^readme\.md$/i.test(name));
+  const text = file === undefined ? "" : readFileSync(path.join(folder, file), "utf8");
+  const section = /^#+ licen[cs]e\b.*$/im.exec(text);
+  const found = section === null ? "" : text.slice(section.index);
+  return /^\W*copyright/im.test(found) ? found : undefined;
+}
+
+/** The Apache License is one text for everybody, without names in it. */
+function sharedText(license) {
+  return license === "Apache-2.0"
+    ? "Licensed under the Apache License, Version 2.0: see LICENSE."
+    : undefined;
 }

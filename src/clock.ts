@@ -10,6 +10,9 @@ export interface Clock {
   schedule(ms: number, wake: () => void): () => void;
 }
 
+/** The last moment of the year 9999, Unix ms: RFC 3339, which all our files and lists are written in, has four digits for a year. */
+export const LATEST_TIME_MS = 253_402_300_799_999;
+
 /** setTimeout fires at once beyond 2^31-1 ms: longer waits are made of several. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 

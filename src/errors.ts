@@ -56,6 +56,11 @@ export const ERROR_KINDS = {
 
 export type ErrorCode = keyof typeof ERROR_KINDS;
 
+/** Whether what another process told is a code. */
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === "string" && Object.hasOwn(ERROR_KINDS, code);
+}
+
 export interface WalrustErrorOptions {
   /** What to do about it, in one sentence for the person who reads it. */
   readonly hint?: string;

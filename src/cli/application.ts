@@ -12,6 +12,8 @@ export interface Application {
 
 /** The shell gets the group's signals as well, and must wait for how its commands take them. They do not inherit a trap that calls something. */
 const OUTLIVE = "trap : INT TERM HUP\n";
+/** A shell that has only just begun takes a signal before its command is there to get it: then it is sent once more. */
+const BEGINNING_MS = 1000;
 
 /**
  * Starts a command through the shell, with our terminal. Off a terminal it gets a process group of its own, so that a signal reaches what
@@ -22,11 +24,19 @@ export function startApplication(command: string, context: CliContext): Applicat
   const onTerminal = stdin.isTTY === true;
   const script = onTerminal ? command : OUTLIVE + command;
   const child = spawn(script, { shell: true, stdio: "inherit", env, cwd, detached: !onTerminal });
-  const { signal } = context;
+  const { signal, clock } = context;
+  const begunMs = clock.monotonicMs();
+  let forget = () => {};
+  const send = (name: NodeJS.Signals) => {
+    sendSignal(child, name, onTerminal);
+    const leftMs = begunMs + BEGINNING_MS - clock.monotonicMs();
+    forget();
+    if (leftMs > 0) forget = clock.schedule(leftMs, () => sendSignal(child, name, onTerminal));
+  };
   const onStop = () => {
     const by =
       signal.reason instanceof StopRequest && signal.reason.by !== "parent" ? signal.reason.by : "SIGTERM";
-    if (!(onTerminal && by === "SIGINT")) sendSignal(child, by, onTerminal);
+    if (!(onTerminal && by === "SIGINT")) send(by);
   };
   signal.addEventListener("abort", onStop, { once: true });
   const exited = new Promise<number>((resolve, reject) => {
@@ -36,8 +46,11 @@ export function startApplication(command: string, context: CliContext): Applicat
     child.on("exit", (code, by) => resolve(code ?? 128 + (by ? constants.signals[by] : 0)));
   });
   return {
-    exited: exited.finally(() => signal.removeEventListener("abort", onStop)),
-    stop: () => sendSignal(child, "SIGTERM", onTerminal),
+    exited: exited.finally(() => {
+      forget();
+      signal.removeEventListener("abort", onStop);
+    }),
+    stop: () => send("SIGTERM"),
   };
 }
 

@@ -3,6 +3,7 @@ import type { LogSettings } from "../config/settings.ts";
 import { stringify } from "../json.ts";
 import { type Colors, colors } from "../observability/colors.ts";
 import type { AdjustableLog } from "../observability/log.ts";
+import { printable } from "../printable.ts";
 import type { CliContext, Output } from "./context.ts";
 
 /** One document of `--json`. */
@@ -10,8 +11,9 @@ export function printJson(context: CliContext, document: unknown): void {
   context.stdout.write(`${stringify(document)}\n`);
 }
 
-export function printLine(context: CliContext, line: string): void {
-  context.stdout.write(`${line}\n`);
+/** One line or several, without colours. Names in it may come from a storage. */
+export function printLine(context: CliContext, text: string): void {
+  context.stdout.write(`${printable(text)}\n`);
 }
 
 /** Colour only on a terminal, and only if nobody said no. */

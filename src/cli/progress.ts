@@ -1,5 +1,6 @@
 import { Presets, SingleBar } from "cli-progress";
 import { humanDuration, humanSize } from "../observability/human.ts";
+import { printable } from "../printable.ts";
 import type { CliContext } from "./context.ts";
 
 /** Shorter work is over before anybody reads. */
@@ -14,7 +15,8 @@ export interface Progress {
 }
 
 /** On a terminal a bar on stderr, else a line every few seconds; each with rate and time left. */
-export function startProgress(context: CliContext, label: string): Progress {
+export function startProgress(context: CliContext, what: string): Progress {
+  const label = printable(what);
   const { clock, stderr } = context;
   const startedMs = clock.monotonicMs();
   const show = stderr.isTTY ? barView(context, label) : lineView(context, label);

@@ -1,5 +1,6 @@
 import { toWalrustError, type WalrustError } from "../errors.ts";
 import { errorFacts } from "../observability/error-facts.ts";
+import { printable } from "../printable.ts";
 import type { CliContext } from "./context.ts";
 import { paint, printJson } from "./output.ts";
 
@@ -11,10 +12,10 @@ export function reportError(
 ): number {
   const error = toWalrustError(thrown);
   const { red, dim } = paint(context, context.stderr);
-  const stack = error.code === "INTERNAL" ? [dim(stackOf(error))] : [];
+  const stack = error.code === "INTERNAL" ? [dim(printable(stackOf(error)))] : [];
   const lines = [
-    `${red("error:")} ${error.message}`,
-    ...(error.hint === undefined ? [] : [error.hint]),
+    `${red("error:")} ${printable(error.message)}`,
+    ...(error.hint === undefined ? [] : [printable(error.hint)]),
     ...stack,
   ];
   context.stderr.write(`${lines.join("\n")}\n`);

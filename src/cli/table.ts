@@ -1,4 +1,5 @@
 import Table from "cli-table3";
+import { printable } from "../printable.ts";
 
 export interface Column {
   readonly title: string;
@@ -28,6 +29,7 @@ export function formatTable(columns: readonly Column[], rows: readonly (readonly
     chars: BARE,
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
   });
-  table.push(...rows.map((row) => [...row]));
-  return table.toString().replace(/ +$/gm, "");
+  table.push(...rows.map((row) => row.map(printable)));
+  const lines = table.toString().split("\n");
+  return lines.map((line) => line.trimEnd()).join("\n");
 }

@@ -6,6 +6,7 @@ import { DEFAULT_RETENTION, DEFAULT_SYNC } from "./defaults.ts";
 import { expandGlob, isGlob } from "./globs.ts";
 import type { LoadedConfig } from "./load.ts";
 import { stemOf, trimSlashes } from "./names.ts";
+import { LONGEST_TEXT } from "./schema.ts";
 import type { DatabaseSettings, GlobSettings, RetentionSettings, SyncSettings } from "./settings.ts";
 import { type DatabaseClaim, refuseSharing } from "./sharing.ts";
 
@@ -98,6 +99,8 @@ function claimOf(sources: DatabaseSources, entry: DatabaseEntry, folder: string,
   const retention = { ...DEFAULT_RETENTION, ...file.retention, ...entry.retention, ...flags.retention };
   refuseNoRetention(retention, location);
   const absolute = path.resolve(folder, entry.path);
+  if (absolute.length > LONGEST_TEXT)
+    throw configInvalid([{ location, message: `the path is longer than ${LONGEST_TEXT} characters` }]);
   const prefix =
     entry.prefix === undefined ? {} : { prefix: checkedName(trimSlashes(entry.prefix), location) };
   if (isGlob(entry.path) && !existsSync(absolute)) {

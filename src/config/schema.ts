@@ -75,11 +75,16 @@ export function truth(): Schema<boolean> {
   return v.boolean((issue) => `expected true or false, got ${show(issue.input)}`);
 }
 
+/** No path, no address and no name is longer. */
+export const LONGEST_TEXT = 4096;
+
 export function text(): Schema<string> {
   return v.pipe(
     v.string((issue) => `expected a text in quotes, got ${show(issue.input)}`),
     v.trim(),
     v.nonEmpty("must not be empty"),
+    v.maxLength(LONGEST_TEXT, `must not be longer than ${LONGEST_TEXT} characters`),
+    v.excludes("\0", "must not contain a NUL: no path and no name can"),
   );
 }
 

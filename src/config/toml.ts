@@ -13,12 +13,10 @@ export interface TomlDocument {
 
 /** TOML 1.0 with the line of every key. A duplicate key or bad syntax is CONFIG_INVALID with the line. */
 export function parseToml(text: string, file: string): TomlDocument {
-  const ast = parseOrThrow(text, file);
-  const lines = new Map<string, number>();
-  for (const node of ast.body[0].body) collectLines(node, [], lines);
+  const { value, lines } = readOrThrow(text, file);
   return {
     file,
-    value: getStaticTOMLValue(ast),
+    value,
     lineOf(path) {
       for (let length = path.length; length > 0; length--) {
         const line = lines.get(path.slice(0, length).join("\0"));
@@ -29,17 +27,30 @@ export function parseToml(text: string, file: string): TomlDocument {
   };
 }
 
-function parseOrThrow(text: string, file: string): AST.TOMLProgram {
+interface Read {
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly lines: ReadonlyMap<string, number>;
+}
+
+function readOrThrow(text: string, file: string): Read {
   try {
-    return parseTOML(text, { tomlVersion: "1.0" });
+    const ast = parseTOML(text, { tomlVersion: "1.0" });
+    const lines = new Map<string, number>();
+    for (const node of ast.body[0].body) collectLines(node, [], lines);
+    return { value: getStaticTOMLValue(ast), lines };
   } catch (error) {
-    if (!(error instanceof ParseError)) throw error;
+    if (!(error instanceof ParseError)) throw unreadable(file, error);
     const reason = error.message.charAt(0).toLowerCase() + error.message.slice(1);
     throw new WalrustError("CONFIG_INVALID", `${file}:${error.lineNumber}: not valid TOML: ${reason}`, {
       cause: error,
       details: { file, line: error.lineNumber },
     });
   }
+}
+
+/** The parser fails otherwise than by an error of its own on what nobody writes: tables within tables, thousands deep. */
+function unreadable(file: string, cause: unknown): WalrustError {
+  return new WalrustError("CONFIG_INVALID", `${file} cannot be read as TOML`, { cause, details: { file } });
 }
 
 function collectLines(

@@ -1,12 +1,11 @@
 import { createConnection } from "node:net";
-import { ERROR_KINDS, WalrustError } from "../errors.ts";
+import { isErrorCode, WalrustError } from "../errors.ts";
 import { parse, stringify } from "../json.ts";
 import {
   type ControlCommand,
   type ControlReplies,
   MAX_REPLY_BYTES,
   PROTOCOL_VERSION,
-  type ReplyLine,
   type RequestOf,
 } from "./control-protocol.ts";
 import { readLine } from "./read-line.ts";
@@ -24,20 +23,32 @@ export async function askDaemon<C extends ControlCommand>(
   const socket = createConnection({ path, ...(options.signal && { signal: options.signal }) });
   try {
     socket.write(`${stringify({ version: PROTOCOL_VERSION, ...request })}\n`);
-    const line = parse(await readLine(socket, MAX_REPLY_BYTES)) as ReplyLine;
-    if ("reply" in line) return line.reply as ControlReplies[C];
-    const { code, message, hint } = line.error;
-    throw new WalrustError(
-      code in ERROR_KINDS ? code : "INTERNAL",
-      message,
-      hint === undefined ? {} : { hint },
-    );
+    const { reply, error } = parse(await readLine(socket, MAX_REPLY_BYTES)) as Partial<Told>;
+    if (typeof reply === "object" && reply !== null) return reply as ControlReplies[C];
+    throw toldError(error);
   } catch (error) {
     if (error instanceof WalrustError) throw error;
     throw isRefused(error) ? notRunning(path, error) : noAnswer(error);
   } finally {
     socket.destroy();
   }
+}
+
+/** A line of the other side, before it is looked at. */
+interface Told {
+  readonly reply: unknown;
+  readonly error: Readonly<Record<string, unknown>> | null;
+}
+
+/** The error that the daemon tells. Throws TypeError for what is none. */
+function toldError(error: Told["error"] | undefined): WalrustError {
+  const { code, message, hint } = error ?? {};
+  if (typeof message !== "string" || message === "") throw new TypeError("neither a reply nor an error");
+  return new WalrustError(
+    isErrorCode(code) ? code : "INTERNAL",
+    message,
+    typeof hint === "string" ? { hint } : {},
+  );
 }
 
 /** Whether somebody listens there. */

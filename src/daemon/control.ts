@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +17,9 @@ import { openSocketFolder, socketFolders } from "./socket-folder.ts";
 
 /** Daemons with one pid: those of containers that share a folder, or of one process. */
 const MAX_SAME_PID = 16;
+
+/** The folder keeps everybody else away already. */
+const FOR_ITS_USER = 0o600;
 
 /** Listens on a Unix socket that only its user can open. The lock of every database names it. */
 export class ControlServer {
@@ -79,7 +82,10 @@ function listenAt(path: string, onConnection: (socket: Socket) => void): Promise
   return new Promise((resolve, reject) => {
     const server = createServer(onConnection);
     server.once("error", reject);
-    server.listen(path, () => resolve(server));
+    server.listen(path, () => {
+      chmodSync(path, FOR_ITS_USER);
+      resolve(server);
+    });
   });
 }
 

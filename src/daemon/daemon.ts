@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { hostname } from "node:os";
 import type { Clock } from "../clock.ts";
 import type { DatabaseSettings, Settings } from "../config/settings.ts";
@@ -7,7 +8,7 @@ import type { EventSink } from "../events.ts";
 import type { DatabaseStatus } from "../observability/database-status.ts";
 import type { Log } from "../observability/log.ts";
 import { daemonDocument } from "../observability/status-document.ts";
-import { bootId } from "../shadow/process-identity.ts";
+import { bootId } from "../process-identity.ts";
 import { CheckpointerWatch } from "../sqlite/checkpointer-watch.ts";
 import type { Storage } from "../storage/storage.ts";
 import { CorePool } from "../wasm/core-pool.ts";
@@ -68,6 +69,8 @@ export async function taskDependencies(
       `${storage.url} has no conditional PUT: two machines that begin to write one backup at the same moment are told apart only some seconds later`,
     );
   }
+  // Every database may have work under way that ends with it: more listeners than Node takes for a leak.
+  setMaxListeners(0, abort);
   const cores = new CorePool({ maxCores: MAX_CORES });
   const { core: scanCore } = await cores.acquire();
   return {

@@ -186,6 +186,11 @@ export class DatabaseTask {
         this.#asked?.done(Promise.reject(failure));
         this.#asked = undefined;
         if (failure.code === "STORAGE_FENCED") return this.#fenced(failure);
+        if (stop.aborted && failure.code === "ABORTED") {
+          // that an opening ends with its stop is no trouble
+          this.#opened(failure);
+          return { name, isComplete: false, error: failure };
+        }
         const retryAtMs = this.#backoff.failed(failure);
         this.#opened(failure);
         if (stop.aborted || daemon.once) return { name, isComplete: false, error: failure };
@@ -288,10 +293,10 @@ export class DatabaseTask {
     opening: Pick<OpenReplicaOptions, "folder" | "writer" | "signal" | "observe">,
     { gap, parked }: Before,
   ): Promise<Replica> {
-    const { storage, layout, clock, cores, scanCore, limitWork } = this.#deps;
+    const { storage, layout, clock, cores, scanCore, limitWork, self } = this.#deps;
     const { path, name, sync } = this.database;
     return openReplica({
-      ...{ path, name, layout, storage, clock, cores, scanCore, limit: limitWork },
+      ...{ path, name, layout, storage, clock, boot: self.boot, cores, scanCore, limit: limitWork },
       ...opening,
       manifestIntervalMs: sync.manifestIntervalMs,
       ...(gap !== undefined && { gap }),

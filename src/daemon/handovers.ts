@@ -86,8 +86,10 @@ export class Handovers {
   /** The next time at which there is something to do, if any. */
   dueAtMs(lastCommitMs: number): number | undefined {
     const dueAtMs = this.#due(lastCommitMs)?.atMs;
-    if (!this.#isBusy || !this.#replica.link.atMarkZero) return dueAtMs;
-    return Math.min(dueAtMs ?? Number.POSITIVE_INFINITY, this.#lastMs + MARK_ZERO_MS);
+    const lookAtMs = this.#lastMs + MARK_ZERO_MS; // once: what has not grown by then is looked at as often as ever
+    const isLookedAt = lookAtMs <= this.#clock.monotonicMs();
+    if (!this.#isBusy || !this.#replica.link.atMarkZero || isLookedAt) return dueAtMs;
+    return Math.min(dueAtMs ?? Number.POSITIVE_INFINITY, lookAtMs);
   }
 
   /** Does one if it is due; what came of it is worth telling, or it is not. */

@@ -130,9 +130,9 @@ export class Serving {
       try {
         while (await this.#publish(abort));
         const sinceMs = clock.monotonicMs();
-        this.#toldByDuty(await this.#replica.doDuty({ signal: abort }), sinceMs);
-        // from here on a crash costs the files since, not the whole table
-        await this.#replica.saveCursor();
+        const outcome = await this.#replica.doDuty({ signal: abort });
+        // first: whoever hears of it may kill us, and that costs the files since, not a look at the whole database
+        await this.#replica.saveCursor().finally(() => this.#toldByDuty(outcome, sinceMs));
         backoff.succeeded();
       } catch (error) {
         const failure = toWalrustError(error);

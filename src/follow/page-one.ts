@@ -17,7 +17,8 @@ const FIELDS = [
   { at: 24, length: 4 },
   { at: 92, length: 4 },
 ] as const;
-const FIELDS_SIZE = 10;
+/** Bytes. */
+export const SOURCE_FIELDS_SIZE = 10;
 const VERSIONS = { at: 0, length: 2 };
 const COUNTER_AT = 2;
 const VALID_FOR_AT = 6;
@@ -70,7 +71,7 @@ export function isRollbackMode(page: Uint8Array): boolean {
 function disguisedFields({ sourceFields, counter }: Omit<PageOne, "checksum">): Buffer {
   const source = Buffer.from(sourceFields, "hex");
   const isSizeValid = source.readUInt32BE(COUNTER_AT) === source.readUInt32BE(VALID_FOR_AT);
-  const fields = Buffer.alloc(FIELDS_SIZE, ROLLBACK_VERSION);
+  const fields = Buffer.alloc(SOURCE_FIELDS_SIZE, ROLLBACK_VERSION);
   fields.writeUInt32BE(counter, COUNTER_AT);
   fields.writeUInt32BE(isSizeValid ? counter : (counter ^ 1) >>> 0, VALID_FOR_AT);
   return fields;

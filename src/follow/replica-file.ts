@@ -1,5 +1,6 @@
 import { chmodSync, fchmodSync, fstatSync, statSync } from "node:fs";
 import { isWalrustError, WalrustError } from "../errors.ts";
+import type { FileOwner } from "../restore/output.ts";
 import { localError } from "../shadow/local-error.ts";
 import {
   type HeldDescriptor,
@@ -71,6 +72,11 @@ export class ReplicaFile {
   /** Permissions. */
   get mode(): number {
     return fstatSync(this.fd).mode & 0o777;
+  }
+
+  get owner(): FileOwner {
+    const { uid, gid } = fstatSync(this.fd);
+    return { uid, gid };
   }
 
   get sizeBytes(): number {

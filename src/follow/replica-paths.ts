@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { WalrustError } from "../errors.ts";
 import { localError } from "../shadow/local-error.ts";
+import { makePrivateFolder } from "../shadow/private-folder.ts";
 
 /** Where a replica and what belongs to it lie. Suffixes go behind the whole name, as SQLite's do. */
 export interface ReplicaPaths {
@@ -44,18 +45,14 @@ export function replicaPaths(path: string): ReplicaPaths {
 
 /** Errors: LOCAL_IO, LOCAL_DISK_FULL. */
 export function createReplicaFolder({ folder }: ReplicaPaths): void {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw localError(error, "create the folder", folder, "Make the folder of the replica writable.");
-  }
+  makePrivateFolder(folder, "Make the folder of the replica writable.");
 }
 
 /** Whatever a process that ended left in the folder. Errors: LOCAL_IO. */
 export function removeScratch({ folder, lock }: ReplicaPaths): void {
   try {
     for (const name of readdirSync(folder)) {
-      if (!name.startsWith(basename(lock))) rmSync(join(folder, name), { force: true });
+      if (!name.startsWith(basename(lock))) rmSync(join(folder, name), { recursive: true, force: true });
     }
   } catch (error) {
     throw localError(error, "empty the folder", folder);

@@ -1,10 +1,9 @@
-import { readFileSync } from "node:fs";
-import { crc32 } from "node:zlib";
-import { formatChecksum, parseChecksum } from "../ltx/checksum.ts";
+import { formatChecksum } from "../ltx/checksum.ts";
 import type { Position } from "../ltx/format.ts";
 import { replaceFileDurably } from "../shadow/durable-file.ts";
-import { localError } from "../shadow/local-error.ts";
-import type { PageOne } from "./page-one.ts";
+import { SealedFields } from "../shadow/sealed-fields.ts";
+import { readTextIfThere, seal } from "../shadow/sealed-json.ts";
+import { type PageOne, SOURCE_FIELDS_SIZE } from "./page-one.ts";
 
 /** What the pages of a replica are: a state of the source, proved. */
 export interface Applied extends Position {
@@ -35,14 +34,8 @@ const VERSION = 1;
  * Errors: LOCAL_IO.
  */
 export function readState(path: string): ReplicaState | "unreadable" | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw localError(error, "read", path);
-  }
-  return parseState(text) ?? "unreadable";
+  const text = readTextIfThere(path);
+  return text === undefined ? undefined : (parseState(text) ?? "unreadable");
 }
 
 /** Errors: LOCAL_IO, LOCAL_DISK_FULL; then the state before it stands. */
@@ -50,38 +43,27 @@ export function writeState(path: string, state: ReplicaState): Promise<void> {
   return replaceFileDurably(path, Buffer.from(formatState(state)));
 }
 
-/** One line of JSON, u64 as 16 hex digits, and its CRC-32. */
+/** u64 as 16 hex digits. */
 export function formatState({ source, current, next }: ReplicaState): string {
-  const body = JSON.stringify({
+  return seal({
     version: VERSION,
     source,
     current: current ? fieldsOf(current) : null,
     next: next ? fieldsOf(next) : null,
   });
-  return `${body}\n${crc32(body).toString(16)}\n`;
 }
 
 /** Undefined for anything that this version did not write whole. */
 export function parseState(text: string): ReplicaState | undefined {
-  const [body, checksum] = text.split("\n");
-  if (body === undefined || crc32(body).toString(16) !== checksum) return undefined;
-  const fields = JSON.parse(body) as StateFields;
-  if (fields.version !== VERSION) return undefined;
-  return {
-    source: fields.source,
-    current: fields.current ? appliedOf(fields.current) : undefined,
-    next: fields.next ? appliedOf(fields.next) : undefined,
+  const fields = SealedFields.of(text, VERSION);
+  if (fields === undefined) return undefined;
+  const state = {
+    source: fields.text("source"),
+    current: fields.section("current", appliedOf),
+    next: fields.section("next", appliedOf),
   };
+  return fields.isSound ? state : undefined;
 }
-
-interface StateFields {
-  readonly version: number;
-  readonly source: string;
-  readonly current: AppliedFields | null;
-  readonly next: AppliedFields | null;
-}
-
-type AppliedFields = ReturnType<typeof fieldsOf>;
 
 function fieldsOf(applied: Applied) {
   const { txid, postApply, pageSizeBytes, commitPages, timestampMs, pageOne } = applied;
@@ -101,22 +83,21 @@ function fieldsOf(applied: Applied) {
   };
 }
 
-function appliedOf(fields: AppliedFields): Applied {
-  const { page_one: one } = fields;
+function appliedOf(fields: SealedFields): Applied {
   return {
-    txid: fromHex(fields.txid),
-    postApply: fromHex(fields.post_apply),
-    pageSizeBytes: fields.page_size,
-    commitPages: fields.commit_pages,
-    timestampMs: fields.timestamp,
-    pageOne: one
-      ? { sourceFields: one.source_fields, counter: one.counter, checksum: fromHex(one.checksum) }
-      : undefined,
+    txid: fields.u64("txid"),
+    postApply: fields.u64("post_apply"),
+    pageSizeBytes: fields.pageSize("page_size"),
+    commitPages: fields.u32("commit_pages"),
+    timestampMs: fields.time("timestamp"),
+    pageOne: fields.section("page_one", pageOneOf),
   };
 }
 
-function fromHex(text: string): bigint {
-  const value = parseChecksum(text);
-  if (value === undefined) throw new TypeError("a state with a valid checksum holds 16 hex digits here");
-  return value;
+function pageOneOf(fields: SealedFields): PageOne {
+  return {
+    sourceFields: fields.hex("source_fields", SOURCE_FIELDS_SIZE),
+    counter: fields.u32("counter"),
+    checksum: fields.u64("checksum"),
+  };
 }

@@ -243,12 +243,13 @@ export class Replica {
     const { paths } = this.#options;
     const replaces = this.#file !== undefined;
     const mode = this.#file?.mode ?? newReplicaMode();
+    const owner = this.#file?.owner;
     this.#forget();
     const counter = restored.commitPages > 0 ? nextCounter(counterOf(restored.readPageOne())) : 0;
     const next = restored.applied(counter, core);
     restored.disguise(next);
     await this.#write({ ...this.#state, next });
-    placeOutput({ path: paths.database, temporaryPath: restored.path, mode, replaces });
+    placeOutput({ path: paths.database, temporaryPath: restored.path, mode, owner, replaces });
     this.#file = ReplicaFile.open(paths.database);
     await this.#become(next);
     return replaces ? "new-file" : "created";

@@ -1,7 +1,8 @@
-import { closeSync, fsyncSync, openSync, readSync, rmSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readSync } from "node:fs";
 import type { RestoreResult } from "../restore/restore.ts";
 import { writeFully } from "../shadow/durable-file.ts";
-import { localError } from "../shadow/local-error.ts";
+import { localError, onLocalFile } from "../shadow/local-error.ts";
+import { removeLocalFile } from "../shadow/local-files.ts";
 import type { Core } from "../wasm/core.ts";
 import { sumOfPage } from "./database-sum.ts";
 import { disguise, type PageOne, sourceFieldsOf } from "./page-one.ts";
@@ -54,8 +55,10 @@ export class RestoredDatabase implements PageSet {
   }
 
   read(pgno: number, into: Uint8Array): void {
-    const got = readSync(this.#fd, into, 0, into.length, (pgno - 1) * this.pageSizeBytes);
-    if (got !== into.length) throw localError(new Error("it is shorter than it was"), "read", this.path);
+    onLocalFile("read", this.path, () => {
+      const got = readSync(this.#fd, into, 0, into.length, (pgno - 1) * this.pageSizeBytes);
+      if (got !== into.length) throw new Error("it is shorter than it was");
+    });
   }
 
   /** Makes the file itself a replica. Errors: LOCAL_IO, LOCAL_DISK_FULL. */
@@ -74,7 +77,7 @@ export class RestoredDatabase implements PageSet {
   /** Leaves nothing behind, unless the file became the replica. */
   discard(): void {
     closeSync(this.#fd);
-    rmSync(this.path, { force: true });
+    removeLocalFile(this.path);
   }
 
   #pageOne(counter: number, core: Core): PageOne | undefined {

@@ -1,10 +1,12 @@
-import { fsync, ftruncateSync, rmSync } from "node:fs";
+import { fsync, ftruncateSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
 import { WalrustError } from "../errors.ts";
 import { PageChecksums } from "../ltx/page-checksums.ts";
+import { cleanUpAfterFailure } from "../shadow/clean-up.ts";
 import { writeFully } from "../shadow/durable-file.ts";
 import { localError } from "../shadow/local-error.ts";
+import { removeLocalFile } from "../shadow/local-files.ts";
 import type { Core } from "../wasm/core.ts";
 import { PageMarks } from "./page-marks.ts";
 import { type PageRun, type PageSet, runsOf } from "./page-set.ts";
@@ -50,7 +52,7 @@ export class Rewrite {
       return new Rewrite(options, journal, reading);
     } catch (error) {
       journal.close();
-      rmSync(journalPath, { force: true });
+      cleanUpAfterFailure(() => removeLocalFile(journalPath));
       throw error;
     }
   }
@@ -87,7 +89,7 @@ export class Rewrite {
     const { file, journalPath } = this.#options;
     this.#journal.close();
     if (!this.#isTouched) {
-      rmSync(journalPath, { force: true });
+      removeLocalFile(journalPath);
       return;
     }
     file.unlock();

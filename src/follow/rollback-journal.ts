@@ -1,4 +1,4 @@
-import { closeSync, fsync, openSync, rmSync } from "node:fs";
+import { closeSync, constants, fsync, openSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { fsyncFolder, writeFully } from "../shadow/durable-file.ts";
@@ -23,6 +23,8 @@ const fsyncFile = promisify(fsync);
 const MAGIC = Buffer.from("d9d505f920a163d7", "hex");
 const SECTOR_SIZE = 512;
 const BUFFER_BYTES = 1 << 20;
+/** Whatever was there, but through no link: SQLite follows none either. */
+const REPLACE = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
 /** Each 200th byte counts in a record's sum, from the end. */
 const SUM_STEP = 200;
 
@@ -51,7 +53,7 @@ export class RollbackJournal {
     this.#path = path;
     this.#options = options;
     this.#buffer = Buffer.allocUnsafe(Math.max(BUFFER_BYTES, options.pageSizeBytes + 8));
-    this.#fd = this.#guard("create", () => openSync(path, "w", options.mode));
+    this.#fd = this.#guard("create", () => openSync(path, REPLACE, options.mode));
   }
 
   /** Errors: LOCAL_IO, LOCAL_DISK_FULL. */

@@ -4,6 +4,7 @@ import type { LtxHeader } from "../ltx/format.ts";
 import { assertNamed } from "../restore/catalog.ts";
 import { Prefetch } from "../restore/prefetch.ts";
 import type { RestoreFile } from "../restore/restore-file.ts";
+import { cleanUpAfterFailure } from "../shadow/clean-up.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Core } from "../wasm/core.ts";
 import type { ReplicaPaths } from "./replica-paths.ts";
@@ -34,8 +35,8 @@ export async function stageFiles(
   from: Applied,
   files: readonly RestoreFile[],
 ): Promise<Staging> {
-  const prefetch = new Prefetch(storage, files, { parallel: PARALLEL, signal });
   const batch = new StagedBatch(paths, from);
+  const prefetch = new Prefetch(storage, files, { parallel: PARALLEL, signal });
   try {
     for (const file of files) {
       const objectName = file.key;
@@ -49,7 +50,7 @@ export async function stageFiles(
     }
     return { kind: "staged", batch };
   } catch (error) {
-    batch.discard();
+    cleanUpAfterFailure(() => batch.discard());
     if (batch.isOtherHistory && isWalrustError(error)) return { kind: "other-history", error };
     throw error;
   } finally {

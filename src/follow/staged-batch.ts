@@ -1,11 +1,12 @@
-import { closeSync, openSync, readSync, rmSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { WalrustError } from "../errors.ts";
 import type { DecodedLtx, PageBatch } from "../ltx/decoder.ts";
 import { type Checksum, hasChecksums, isSnapshot, type LtxHeader, type Txid } from "../ltx/format.ts";
 import { checksumAfter } from "../ltx/stated-checksum.ts";
-import { runsOfBatch } from "../restore/page-runs.ts";
+import { pageLeftOut, runsOfBatch } from "../restore/page-runs.ts";
 import { writeFully } from "../shadow/durable-file.ts";
-import { localError } from "../shadow/local-error.ts";
+import { localError, onLocalFile } from "../shadow/local-error.ts";
+import { removeLocalFile } from "../shadow/local-files.ts";
 import { PageTable } from "../shadow/page-table.ts";
 import type { PageRun, PageSet } from "./page-set.ts";
 import type { ReplicaPaths } from "./replica-paths.ts";
@@ -31,6 +32,9 @@ export class StagedBatch implements PageSet {
   #files = 0;
   #unprovenFiles = 0;
   #isOtherHistory = false;
+  /** The file that is being applied, and the last page so far. */
+  #objectName = "";
+  #lastPage = 0;
 
   /** Errors: LOCAL_IO, LOCAL_DISK_FULL. */
   constructor(paths: Pick<ReplicaPaths, "batchImage" | "batchTable">, from: Applied) {
@@ -45,7 +49,12 @@ export class StagedBatch implements PageSet {
     } catch (error) {
       throw localError(error, "create", paths.batchImage);
     }
-    this.#table = PageTable.create(paths.batchTable, from.pageSizeBytes);
+    try {
+      this.#table = PageTable.create(paths.batchTable, from.pageSizeBytes);
+    } catch (error) {
+      closeSync(this.#fd);
+      throw error;
+    }
   }
 
   get txid(): Txid {
@@ -80,6 +89,8 @@ export class StagedBatch implements PageSet {
 
   /** Before the pages of a file: it must continue what was staged, or the replica. Errors: INTEGRITY_CHAIN. */
   begin(header: LtxHeader, objectName: string): void {
+    this.#objectName = objectName;
+    this.#lastPage = this.#commitPages;
     if (isSnapshot(header) || header.minTxid !== this.#txid + 1n)
       throw broken(objectName, `it is not what follows TXID ${this.#txid}`);
     const isSamePageSize = header.pageSizeBytes === this.pageSizeBytes;
@@ -93,9 +104,12 @@ export class StagedBatch implements PageSet {
     );
   }
 
-  /** Errors: LOCAL_IO, LOCAL_DISK_FULL. */
+  /** Errors: INTEGRITY_CHAIN, LOCAL_IO, LOCAL_DISK_FULL. */
   apply(batch: PageBatch): void {
     for (const { pgno, count, pages, checksums } of runsOfBatch(batch, this.pageSizeBytes)) {
+      const absent = pageLeftOut(this.#lastPage, pgno, this.pageSizeBytes);
+      if (absent !== undefined) throw lacksPage(this.#objectName, absent);
+      this.#lastPage = Math.max(this.#lastPage, pgno + count - 1);
       try {
         writeFully(this.#fd, pages, (pgno - 1) * this.pageSizeBytes);
       } catch (error) {
@@ -108,7 +122,7 @@ export class StagedBatch implements PageSet {
   /** After the pages of a file. Errors: INTEGRITY_CHAIN, LOCAL_IO. */
   end({ header, trailer }: DecodedLtx, objectName: string): void {
     const absent = this.#table.firstAbsent(this.#commitPages + 1, header.commit);
-    if (absent !== undefined) throw broken(objectName, `it makes the database larger without page ${absent}`);
+    if (absent !== undefined) throw lacksPage(objectName, absent);
     // What is cut off must not come back when a later file makes the database larger again.
     this.#table.truncate(header.commit);
     this.#txid = header.maxTxid;
@@ -147,18 +161,23 @@ export class StagedBatch implements PageSet {
   }
 
   read(pgno: number, into: Uint8Array): void {
-    const got = readSync(this.#fd, into, 0, into.length, (pgno - 1) * this.pageSizeBytes);
-    if (got !== into.length)
-      throw localError(new Error("it is shorter than it was"), "read", this.#paths.batchImage);
+    onLocalFile("read", this.#paths.batchImage, () => {
+      const got = readSync(this.#fd, into, 0, into.length, (pgno - 1) * this.pageSizeBytes);
+      if (got !== into.length) throw new Error("it is shorter than it was");
+    });
   }
 
   /** Leaves nothing behind. */
   discard(): void {
     this.#table.close();
     closeSync(this.#fd);
-    rmSync(this.#paths.batchImage, { force: true });
-    rmSync(this.#paths.batchTable, { force: true });
+    removeLocalFile(this.#paths.batchImage);
+    removeLocalFile(this.#paths.batchTable);
   }
+}
+
+function lacksPage(objectName: string, pgno: number): WalrustError {
+  return broken(objectName, `it makes the database larger without page ${pgno}`);
 }
 
 function broken(objectName: string, why: string): WalrustError {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { ERROR_KINDS, type ErrorCode, WalrustError } from "../errors.ts";
+import { isErrorCode, WalrustError } from "../errors.ts";
 import { parse } from "../json.ts";
 
 /** dist/cli.js: this module is bundled into dist/index.js, beside it. */
@@ -38,7 +38,8 @@ export function startProgram(args: readonly string[], { env, onDocument }: Progr
   let told: WalrustError | undefined;
   let errorText = "";
   const onLine = (line: string) => {
-    const document = parse(line) as Document;
+    const document = documentIn(line);
+    if (document === undefined) return; // cut off when the program was killed: `ended` says so
     const error = "type" in document ? undefined : toldError(document["error"]);
     if (error) told = error;
     else onDocument(document);
@@ -60,6 +61,16 @@ export function startProgram(args: readonly string[], { env, onDocument }: Progr
   return { pid: child.pid, stop: () => void child.kill("SIGTERM"), ended };
 }
 
+/** Undefined for what is no whole document. */
+function documentIn(line: string): Document | undefined {
+  try {
+    const value = parse(line);
+    return typeof value === "object" && value !== null ? (value as Document) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The error of an error document, as it was thrown there. */
 function toldError(value: unknown): WalrustError | undefined {
   if (typeof value !== "object" || value === null) return undefined;
@@ -68,10 +79,6 @@ function toldError(value: unknown): WalrustError | undefined {
     ...(typeof hint === "string" ? { hint } : {}),
     details: details as WalrustError["details"],
   });
-}
-
-function isErrorCode(code: unknown): code is ErrorCode {
-  return typeof code === "string" && code in ERROR_KINDS;
 }
 
 /** Settings go to the program in a file of our own: nothing of them is seen in a list of processes. */

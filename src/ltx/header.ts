@@ -1,3 +1,4 @@
+import { LATEST_TIME_MS } from "../clock.ts";
 import { WalrustError } from "../errors.ts";
 import { PAGE_SIZE_MAX, PAGE_SIZE_MIN } from "../wasm/layout.ts";
 import { ltxDefect } from "./defect.ts";
@@ -94,7 +95,7 @@ function findDefect(header: LtxHeader): HeaderDefect | undefined {
   if (header.maxTxid < header.minTxid || header.maxTxid > MAX_U64) {
     return { offset: 24, what: `TXIDs from ${header.minTxid} to ${header.maxTxid}` };
   }
-  if (!Number.isSafeInteger(timestampMs) || timestampMs < 0)
+  if (!Number.isSafeInteger(timestampMs) || timestampMs < 0 || timestampMs > LATEST_TIME_MS)
     return { offset: 32, what: "an impossible time" };
   if (walOffset < 0n || walOffset > MAX_I64) return { offset: 48, what: "a negative WAL offset" };
   if (walSize < 0n || walSize > MAX_I64) return { offset: 56, what: "a negative WAL size" };

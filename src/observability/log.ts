@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import type { Clock } from "../clock.ts";
 import type { LogSettings } from "../config/settings.ts";
+import { printable } from "../printable.ts";
 import { textLine } from "./text-line.ts";
 
 type Facts = Readonly<Record<string, unknown>>;
@@ -31,7 +32,7 @@ export interface LogOutput {
 export function createLog(settings: LogSettings, output: LogOutput): AdjustableLog {
   const write =
     settings.format === "json"
-      ? (line: string) => output.write(line)
+      ? (line: string) => output.write(printable(line))
       : (line: string) => output.write(textLine(line, { color: output.color }));
   const logger = pino(
     {

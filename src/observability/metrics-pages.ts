@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { isIPv4, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { stringify } from "../json.ts";
 import { isReady } from "./database-status.ts";
 import { EXPOSITION_TYPE } from "./exposition.ts";
 import type { Log } from "./log.ts";
+import { isLoopback } from "./loopback.ts";
 import { type MetricsSource, metricsText } from "./metrics.ts";
 import { daemonDocument } from "./status-document.ts";
 import { STATUS_PAGE, STATUS_PAGE_POLICY } from "./status-page.ts";
@@ -133,9 +134,4 @@ function mayAsk(hostHeader: string | undefined, listening: string): boolean {
   if (!isLoopback(listening)) return true;
   const name = hostHeader?.replace(/:\d+$/, "").toLowerCase() ?? "";
   return isLoopback(name) || name === listening.toLowerCase();
-}
-
-function isLoopback(name: string): boolean {
-  if (name === "localhost" || name === "::1" || name === "[::1]") return true;
-  return isIPv4(name) && name.startsWith("127.");
 }

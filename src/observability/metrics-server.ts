@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { MetricsSettings } from "../config/settings.ts";
 import { WalrustError } from "../errors.ts";
 import type { Log } from "./log.ts";
+import { isLoopback } from "./loopback.ts";
 import type { DaemonPages } from "./metrics-pages.ts";
 
 export interface MetricsServerOptions {
@@ -55,6 +56,12 @@ export class MetricsServer {
     }
     server.#server.on("error", (error) => options.log.warn({}, `metrics: ${error.message}`));
     options.log.info({ host, port: server.port }, `metrics and status page: ${addressOf(host, server.port)}`);
+    if (!isLoopback(host)) {
+      options.log.warn(
+        { host, port: server.port },
+        `metrics: whoever can reach ${host} from the network may read the names, paths and errors of all databases, without a password`,
+      );
+    }
     return server;
   }
 

@@ -1,4 +1,5 @@
 import { parse } from "../json.ts";
+import { printable } from "../printable.ts";
 import { type Colors, colors } from "./colors.ts";
 
 /** Facts of the line itself; an event's message says all that its facts say. */
@@ -9,8 +10,13 @@ export function textLine(jsonLine: string, options: { readonly color: boolean })
   const line = parse(jsonLine) as Readonly<Record<string, unknown>>;
   const paint = colors(options.color);
   const level = String(line["level"]);
-  const head = `${paint.dim(String(line["time"]))} ${paintLevel(paint, level)} ${line["message"]}`;
+  const head = `${paint.dim(String(line["time"]))} ${paintLevel(paint, level)} ${messageText(line["message"])}`;
   return `${head}${"type" in line ? "" : paint.dim(otherFacts(line))}\n`;
+}
+
+/** An entry begins at the margin, and nothing else does: a newline in a name makes no entry. */
+function messageText(message: unknown): string {
+  return printable(String(message)).replaceAll("\n", "\n    ");
 }
 
 function otherFacts(line: Readonly<Record<string, unknown>>): string {
@@ -20,7 +26,7 @@ function otherFacts(line: Readonly<Record<string, unknown>>): string {
 
 function factText(value: unknown): string {
   const text = String(value);
-  return typeof value === "string" && /[\s"=]/.test(text) ? JSON.stringify(text) : text;
+  return printable(typeof value === "string" && /[\s"=]/.test(text) ? JSON.stringify(text) : text);
 }
 
 function paintLevel(paint: Colors, level: string): string {

@@ -36,6 +36,11 @@ export interface CaptureOptions {
   readonly pageSizeBytes: number;
   readonly segmentFolder: string;
   readonly txidUnit: TxidUnit;
+  /**
+   * The state was captured since the machine was started. A loss of power may take commits away that were captured, and leave frames of theirs
+   * behind: what is left in the log's file then proves nothing, only a log that goes on by its checksums does.
+   */
+  readonly isOfThisRun: boolean;
 }
 
 export type CaptureOutcome = { readonly kind: "captured"; readonly commits: number } | Gap;
@@ -64,6 +69,7 @@ export class Capture {
   /** The log was restarted under the present pin, and holds commits again: it cannot be restarted once more. */
   #restarted: "no" | "empty" | "with-commits" = "no";
 
+  #isOfThisRun: boolean;
   #frames: number;
   #unsettledSinceMs: number | undefined;
 
@@ -71,6 +77,7 @@ export class Capture {
     this.#options = options;
     this.pending = new PendingFrames(options.txidUnit);
     this.#state = state;
+    this.#isOfThisRun = options.isOfThisRun;
     this.#frames = state.log === undefined ? 0 : framesBefore(state.log, options.pageSizeBytes);
   }
 
@@ -132,6 +139,7 @@ export class Capture {
     this.#pinHeld = true;
     this.#secured = true;
     this.#restarted = "no";
+    this.#isOfThisRun = true;
   }
 
   /** The pin was moved without a `drain`: what is in the log is not secured, and must not be overwritten. */
@@ -149,6 +157,7 @@ export class Capture {
   restartAt(state: CapturedState): void {
     this.pending.drop();
     this.#state = state;
+    this.#isOfThisRun = true;
   }
 
   /** Takes over what a stop left in the shadow WAL; `state` is behind the last of it. */
@@ -192,13 +201,14 @@ export class Capture {
   #decide(index: WalIndex | undefined): Continuity {
     const { log, pageSizeBytes } = this.#options;
     const cursor = this.#state.log;
+    const asksTail = cursor !== undefined && !this.#pinHeld && this.#isOfThisRun;
     return decideContinuity({
       cursor,
       pageSizeBytes,
       index,
       header: this.#readHeader(),
       pinHeld: this.#pinHeld,
-      tail: this.#pinHeld || cursor === undefined ? "unknown" : logTail(cursor, pageSizeBytes, log.readWal),
+      tail: asksTail ? logTail(cursor, pageSizeBytes, log.readWal) : "unknown",
       secured: this.#secured && this.#restarted !== "with-commits",
       sameFile: log.samePath(),
     });

@@ -6,7 +6,7 @@ export interface LeaseFacts {
   readonly record: WriterRecord | undefined;
   /** What this place remembers; undefined: nothing. */
   readonly memory: Pick<WriterNote, "id" | "epoch" | "taking"> | undefined;
-  /** The memory is of this run of the machine. */
+  /** The record was written in this run of this machine: the memory may be one that a copy of the machine has too. */
   readonly isSameBoot: boolean;
   /** False only when it is certain that the writer of the record has ended. */
   readonly holderMayBeAlive: boolean;

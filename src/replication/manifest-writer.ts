@@ -4,6 +4,7 @@ import { joinCatalog } from "../restore/catalog.ts";
 import { Chains } from "../restore/chains.ts";
 import { type CheckedFile, checkFiles, isSound } from "../restore/checked-file.ts";
 import type { RestoreFile } from "../restore/restore-file.ts";
+import { settledBy } from "../restore/settled.ts";
 import { listFiles } from "../storage/database-objects.ts";
 import { manifestFileOf } from "../storage/describe-file.ts";
 import type { DatabaseKeys } from "../storage/keys.ts";
@@ -175,11 +176,11 @@ interface Writing {
 }
 
 /**
- * Somebody who knew of a later TXID wrote a manifest without this incremental: it was merged or pruned before
- * we came to name it (a compaction that found no manifest, or one after a `verify --fix`).
+ * Somebody who knew of it wrote a manifest without this file: it was merged or pruned before we came to name it (a compaction that found no
+ * manifest, or one after a `verify --fix`).
  */
 function isTakenAway(file: ManifestFile, before: Manifest | undefined): boolean {
-  if (before === undefined || file.minTxid === 1n || file.maxTxid > before.currentTxid) return false;
+  if (before === undefined || !settledBy(before)(file)) return false;
   return !before.files.some((named) => fileName(named) === fileName(file));
 }
 

@@ -1,8 +1,7 @@
-import { readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import type { Clock } from "../clock.ts";
 import { WalrustError } from "../errors.ts";
 import { type Cursor, readCursor } from "../shadow/cursor.ts";
+import { filesIn, removeLocalFile } from "../shadow/local-files.ts";
 import { PageTable } from "../shadow/page-table.ts";
 import type { ShadowFolder } from "../shadow/shadow-folder.ts";
 import { DatabaseLink } from "../sqlite/link.ts";
@@ -40,6 +39,8 @@ export interface OpenReplicaOptions {
   readonly storage: Storage;
   readonly folder: ShadowFolder;
   readonly clock: Clock;
+  /** This run of the machine (bootId()); empty where that is not known. */
+  readonly boot: string;
   /** For long work. */
   readonly cores: CorePool;
   /** For scans, which never keep it over an await. */
@@ -98,6 +99,7 @@ class Opening {
       name: options.name,
       dev: String(link.facts.identity.dev),
       ino: String(link.facts.identity.ino),
+      boot: options.boot,
       pageSizeBytes: link.facts.pageSizeBytes,
     };
     const cursor = readCursor(options.folder.cursor);
@@ -115,23 +117,33 @@ class Opening {
 
   /** The local page table as it is at the remote head, or undefined where it cannot be brought there. */
   async tableOf(head: RemoteHead): Promise<PageTable | undefined> {
-    const { folder, storage, cores, signal } = this.#options;
-    const cursor = this.#cursor;
-    if (cursor === undefined || cursor.pageSizeBytes !== head.pageSizeBytes) return undefined;
-    const newer = head.incrementalsAfter(cursor.published.txid);
-    if (newer === undefined || cursor.published.txid > head.state.txid) return undefined;
-    const table = PageTable.open(folder.pageTable);
+    const table = PageTable.open(this.#options.folder.pageTable);
     if (table === undefined) return undefined;
-    const isHead =
-      (await rollTableForward({
-        ...{ table, preApply: cursor.published.postApply, storage, keys: newer, cores },
-        ...(signal && { signal }),
-      })) &&
-      table.pages === head.state.commitPages &&
-      table.checksum() === head.state.postApply;
-    if (isHead) return table;
+    const isHead = () => table.pages === head.state.commitPages && table.checksum() === head.state.postApply;
+    // A death may come between a snapshot that begins a chain and the cursor: then the table alone tells.
+    const isSnapshot = head.newestSnapshot?.txid === head.state.txid;
+    try {
+      if ((isSnapshot && isHead()) || ((await this.#rollForward(table, head)) && isHead())) return table;
+    } catch (error) {
+      table.close();
+      throw error;
+    }
     table.close();
     return undefined;
+  }
+
+  /** From the cursor to the head. False: there is no way. */
+  async #rollForward(table: PageTable, head: RemoteHead): Promise<boolean> {
+    const { storage, cores, signal } = this.#options;
+    const cursor = this.#cursor;
+    if (cursor === undefined || cursor.pageSizeBytes !== head.pageSizeBytes) return false;
+    if (cursor.published.txid > head.state.txid) return false;
+    const keys = head.incrementalsAfter(cursor.published.txid);
+    if (keys === undefined) return false;
+    return rollTableForward({
+      ...{ table, preApply: cursor.published.postApply, storage, keys, cores },
+      ...(signal && { signal }),
+    });
   }
 
   async conclude(view: RemoteView, table: PageTable | undefined): Promise<Replica> {
@@ -197,6 +209,12 @@ class Opening {
     return isOfThisFile ? cursor : undefined;
   }
 
+  /** The machine was not started since the cursor was written, so that what SQLite committed then was not lost with its power. */
+  get #isOfThisRun(): boolean {
+    const { boot, known } = this.#options;
+    return known !== undefined || (boot !== "" && this.#cursor?.boot === boot);
+  }
+
   /** Frames of the same file that storage does not have yet. */
   #recover(head: RemoteHead): Promise<RecoveredFrames> | undefined {
     const { clock, folder } = this.#options;
@@ -209,6 +227,7 @@ class Opening {
       head,
       cursorLog: cursor.published.txid === head.state.txid ? cursor.published.log : undefined,
       txidUnit: this.#layout.txidUnit,
+      isOfThisRun: this.#isOfThisRun,
       nowMs: { wall: clock.now(), monotonic: clock.monotonicMs() },
     });
   }
@@ -221,6 +240,7 @@ class Opening {
       {
         ...{ log: this.#link, scanner: this.#scanner, clock, pageSizeBytes, txidUnit },
         segmentFolder: folder.segments,
+        isOfThisRun: this.#isOfThisRun,
       },
       frames?.state ?? { txid: 0n, commitPages: 0, log: undefined },
     );
@@ -290,7 +310,7 @@ class Opening {
       link: this.#link,
       capture,
       identity: this.#identity,
-      saved: this.#cursorOfThisFile?.published,
+      saved: this.#isOfThisRun ? this.#cursorOfThisFile?.published : undefined,
       newestSnapshot,
     };
     return new Replica(options, duty, publisher);
@@ -332,5 +352,5 @@ function present<T>(value: T | undefined): T {
 
 /** What a crash left of work under way. */
 function emptyScratch(folder: ShadowFolder): void {
-  for (const name of readdirSync(folder.scratch)) rmSync(join(folder.scratch, name), { force: true });
+  for (const path of filesIn(folder.scratch)) removeLocalFile(path);
 }

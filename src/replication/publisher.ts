@@ -207,12 +207,16 @@ export class Publisher {
     let published: PublishedFile | undefined;
     for (const as of layout.firstFiles(txid)) {
       const file = { minTxid: as.minTxid, maxTxid: txid, sizeBytes: sizeOf(database), timestampMs };
-      const stored = await publisher.#store(file, at, (io) =>
-        encodeSnapshot({
+      const stored = await publisher.#store(file, at, async (io) => {
+        const whole = await encodeSnapshot({
           ...{ ...io, as, database, txid, timestampMs, layout, nodeId: writer.id, table },
           ...(at.signal && { signal: at.signal }),
-        }),
-      );
+        });
+        // Storage is to have no snapshot of which nothing here is known: a death behind its answer would cost the whole database again.
+        // Where the disk does not let us, that is no reason to go without a copy: saving the cursor comes next, and says it.
+        await table.sync().catch(() => {});
+        return whole;
+      });
       if (stored === undefined) throw new Error("a snapshot always makes a file");
       publisher.#published = stored.next;
       published = publisher.#announce(stored, as.minTxid);

@@ -1,6 +1,8 @@
-import { rmSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import type { Txid } from "../ltx/format.ts";
+import { fsyncFolder } from "../shadow/durable-file.ts";
+import { onLocalFile } from "../shadow/local-error.ts";
+import { removeLocalFile } from "../shadow/local-files.ts";
 import { readSegmentHeader, SEGMENT_HEADER_SIZE, Segment, segmentPaths } from "../shadow/segment.ts";
 import { decodeWalHeader, type WalHeader } from "../wal/header.ts";
 import { type LogPosition, startOf, WAL_HEADER_SIZE } from "../wal/position.ts";
@@ -25,6 +27,8 @@ export interface RecoverOptions {
   /** The head's place in the log as the local cursor has it; undefined: the cursor is of another state. */
   readonly cursorLog: LogPosition | undefined;
   readonly txidUnit: TxidUnit;
+  /** The local state was written since the machine was started. */
+  readonly isOfThisRun: boolean;
   readonly nowMs: { readonly wall: number; readonly monotonic: number };
 }
 
@@ -40,13 +44,17 @@ export async function recoverFrames(options: RecoverOptions): Promise<RecoveredF
   for (const path of segmentPaths(options.segmentFolder)) {
     const run = await recoverSegment(path, state, runs.length === 0, options);
     if (run === undefined) {
-      rmSync(path, { force: true });
+      removeLocalFile(path);
       continue;
     }
     runs.push(run);
     state = { txid: run.txidBefore + run.commits, commitPages: run.commitPages, log: run.to };
   }
-  if (runs.length > 0) return { runs, state };
+  if (runs.length > 0) {
+    // The death may have come between a segment's rename and the sync of the folder; from now on it may be all that is left of its frames.
+    onLocalFile("sync", options.segmentFolder, () => fsyncFolder(options.segmentFolder));
+    return { runs, state };
+  }
   return { runs, state: { ...state, log: options.cursorLog ?? (await locateInLog(options)) } };
 }
 
@@ -136,8 +144,13 @@ function follows(from: LogPosition, isInside: boolean, end: LogEnd): boolean {
   );
 }
 
-/** The remote head's end in the live log, if it lies there: the frames up to it are verified on the way. */
-async function locateInLog({ head, readWal, scanner }: RecoverOptions): Promise<LogPosition | undefined> {
+/**
+ * The remote head's end in the live log, if it lies there: the frames up to it are verified on the way. That they are those which the head was made
+ * of, only a log proves that lost nothing since: after a loss of power SQLite goes on in the same generation, with other commits at the same offsets.
+ */
+async function locateInLog(options: RecoverOptions): Promise<LogPosition | undefined> {
+  const { head, readWal, scanner, isOfThisRun } = options;
+  if (!isOfThisRun) return undefined;
   const { logEnd } = head;
   const bytes = new Uint8Array(WAL_HEADER_SIZE);
   const header = readWal(bytes, 0) === WAL_HEADER_SIZE ? decodeWalHeader(bytes) : undefined;

@@ -19,12 +19,7 @@ export async function readFileEnds(
   options: CallOptions = {},
 ): Promise<RemoteFileEnds> {
   const { sizeBytes } = await storage.head(key, options);
-  if (sizeBytes < LTX_HEADER_SIZE + LTX_TRAILER_SIZE) {
-    throw new WalrustError(
-      "INTEGRITY_FORMAT",
-      `${key} in ${storage.url} is too short for an LTX file: ${sizeBytes} bytes`,
-    );
-  }
+  if (sizeBytes < LTX_HEADER_SIZE + LTX_TRAILER_SIZE) throw tooShort(storage, key, sizeBytes);
   const header = decodeHeader(
     await readRange(storage, key, { offset: 0, length: LTX_HEADER_SIZE }, options),
     key,
@@ -35,5 +30,14 @@ export async function readFileEnds(
     { offset: sizeBytes - LTX_TRAILER_SIZE, length: LTX_TRAILER_SIZE },
     options,
   );
+  // It was replaced by a shorter one since its size was told.
+  if (trailerBytes.length < LTX_TRAILER_SIZE) throw tooShort(storage, key, sizeBytes);
   return { header, trailer: decodeTrailer(trailerBytes), sizeBytes };
+}
+
+function tooShort(storage: Storage, key: string, sizeBytes: number): WalrustError {
+  return new WalrustError(
+    "INTEGRITY_FORMAT",
+    `${key} in ${storage.url} is too short for an LTX file of ${sizeBytes} bytes`,
+  );
 }

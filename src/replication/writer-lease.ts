@@ -2,7 +2,8 @@ import { statSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../clock.ts";
 import { isWalrustError, WalrustError } from "../errors.ts";
-import { mayBeAlive } from "../shadow/process-identity.ts";
+import { mayBeAlive } from "../process-identity.ts";
+import { localError } from "../shadow/local-error.ts";
 import type { ShadowFolder } from "../shadow/shadow-folder.ts";
 import { databaseKeys } from "../storage/keys.ts";
 import type { CallOptions, PutCondition, Storage } from "../storage/storage.ts";
@@ -29,7 +30,7 @@ const MAX_TRIES = 8;
 export interface WriterIdentity {
   readonly host: string;
   readonly pid: number;
-  /** See bootId() of shadow/process-identity.ts. */
+  /** See bootId() of process-identity.ts. */
   readonly boot: string;
 }
 
@@ -67,6 +68,15 @@ export function takeWriterLease(options: LeaseOptions): Promise<WriterLease> {
   return new StoredLease(options).take();
 }
 
+/** A copy of the folder has another one. Errors: LOCAL_IO. */
+function inodeOf(folder: string): string {
+  try {
+    return String(statSync(folder).ino);
+  } catch (error) {
+    throw localError(error, "look at", folder);
+  }
+}
+
 interface Stored {
   readonly record: WriterRecord | undefined;
   readonly condition: PutCondition;
@@ -97,7 +107,7 @@ class StoredLease implements WriterLease {
     const { self, folder, storage, name, newWriterId } = options;
     this.#options = options;
     this.#key = databaseKeys(name).writer();
-    this.#place = { host: self.host, boot: self.boot, folder: String(statSync(folder.path).ino) };
+    this.#place = { host: self.host, boot: self.boot, folder: inodeOf(folder.path) };
     const note = readWriterNote(folder.writer);
     const isOfThisCopy = note?.storageUrl === storage.url && note.name === name;
     const isOfThisPlace = note?.place.host === this.#place.host && note.place.folder === this.#place.folder;
@@ -193,7 +203,8 @@ class StoredLease implements WriterLease {
   async #check(signal: AbortSignal | undefined): Promise<void> {
     for (let tries = 1; ; tries += 1) {
       const { record, condition, askedAt } = await this.#look(signal);
-      const isOurs = record?.id === this.id && record.epoch === this.#epoch;
+      const isOurs =
+        record?.id === this.id && record.epoch === this.#epoch && record.boot === this.#place.boot;
       if (record !== undefined && !isOurs && record.epoch >= this.#epoch) throw this.#fencedBy(record);
       try {
         if (!isOurs) await this.#put(condition, signal);
@@ -210,7 +221,7 @@ class StoredLease implements WriterLease {
     return decideLease({
       record,
       memory: this.#memory,
-      isSameBoot: this.#memory?.place.boot === this.#place.boot,
+      isSameBoot: record?.boot === this.#place.boot,
       holderMayBeAlive: record !== undefined && mayBeAlive({ ...record, started: "" }),
       takeOver,
     });
@@ -243,8 +254,8 @@ class StoredLease implements WriterLease {
 
   async #put(condition: PutCondition, signal = this.#options.signal): Promise<void> {
     const { storage, clock, self } = this.#options;
-    const { host, pid } = self;
-    const record = { id: this.id, epoch: this.#epoch, host, pid, sinceMs: clock.now() };
+    const { host, pid, boot } = self;
+    const record = { id: this.id, epoch: this.#epoch, host, pid, boot, sinceMs: clock.now() };
     await storage.put(this.#key, formatWriterRecord(record), { condition, ...(signal && { signal }) });
   }
 

@@ -1,5 +1,6 @@
 import { replaceFileDurably } from "../shadow/durable-file.ts";
-import { readTextIfThere, seal, unseal } from "../shadow/sealed-json.ts";
+import { SealedFields } from "../shadow/sealed-fields.ts";
+import { readTextIfThere, seal } from "../shadow/sealed-json.ts";
 import { formatWriterId, parseWriterId, type WriterId } from "../storage/writer-record.ts";
 
 /**
@@ -34,22 +35,24 @@ const VERSION = 1;
 /** The note, or undefined where there is none or it cannot be trusted. Errors: LOCAL_IO. */
 export function readWriterNote(path: string): WriterNote | undefined {
   const text = readTextIfThere(path);
-  const fields = text === undefined ? undefined : unseal(text);
-  const id = parseWriterId(fields?.["id"]);
-  if (fields?.["version"] !== VERSION || id === undefined) return undefined;
-  return {
-    storageUrl: String(fields["storage_url"]),
-    name: String(fields["name"]),
+  return text === undefined ? undefined : parseWriterNote(text);
+}
+
+/** Undefined for anything that this version did not write whole. */
+export function parseWriterNote(text: string): WriterNote | undefined {
+  const fields = SealedFields.of(text, VERSION);
+  const id = parseWriterId(fields?.text("id"));
+  if (fields === undefined || id === undefined) return undefined;
+  const note: WriterNote = {
+    storageUrl: fields.text("storage_url"),
+    name: fields.text("name"),
     id,
-    epoch: Number(fields["epoch"]),
-    taking: Number(fields["taking"]),
-    waitsUntilMs: Number(fields["waits_until"]),
-    place: {
-      host: String(fields["host"]),
-      folder: String(fields["folder"]),
-      boot: String(fields["boot"]),
-    },
+    epoch: fields.count("epoch"),
+    taking: fields.count("taking"),
+    waitsUntilMs: fields.count("waits_until"),
+    place: { host: fields.text("host"), folder: fields.text("folder"), boot: fields.text("boot") },
   };
+  return fields.isSound ? note : undefined;
 }
 
 /** Errors: LOCAL_IO, LOCAL_DISK_FULL; then the note before it stands. */

@@ -1,4 +1,4 @@
-import type { Txid } from "../ltx/format.ts";
+import { snapshotPageCount, type Txid } from "../ltx/format.ts";
 import { databaseKeys } from "../storage/keys.ts";
 import type { Catalog } from "./catalog.ts";
 import { type CheckedFile, isSound, type SoundFile } from "./checked-file.ts";
@@ -33,10 +33,15 @@ export function chainDrafts(catalog: Catalog, checked: readonly CheckedFile[]): 
 type Ending = { readonly file: RestoreFile } | SoundFile;
 
 function fits({ file, decoded }: SoundFile, before: Ending): boolean {
-  if ("decoded" in before && before.decoded.header.pageSizeBytes !== decoded.header.pageSizeBytes)
-    return false;
   const { postApply } = before.file;
+  if ("decoded" in before && before.decoded.header.pageSizeBytes !== decoded.header.pageSizeBytes)
+    return !file.preApply && isWhole(decoded);
   return !postApply || !file.preApply || postApply === file.preApply;
+}
+
+/** It has every page of its database, whatever was there before: so a chain begins anew within a level of the Litestream layout. */
+function isWhole({ header: { commit, pageSizeBytes }, pageCount }: SoundFile["decoded"]): boolean {
+  return pageCount === snapshotPageCount(commit, pageSizeBytes);
 }
 
 function misfit({ file }: SoundFile, before: readonly Ending[]): FindingDraft {

@@ -6,10 +6,10 @@ import type { Catalog } from "./catalog.ts";
 import { type CheckedFile, isSound, type SoundFile, usableFiles } from "./checked-file.ts";
 import type { FindingDraft } from "./findings.ts";
 import { leftoversOf } from "./leftovers.ts";
+import { settledBy } from "./settled.ts";
 
 /**
- * Where the manifest says otherwise than the sound objects. Objects that are newer than the manifest are no
- * finding.
+ * Where the manifest says otherwise than the sound objects. Objects that its writer may still be about to name are no finding.
  */
 export function manifestDrafts(catalog: Catalog, checked: readonly CheckedFile[]): FindingDraft[] {
   const { name, manifest } = catalog;
@@ -19,11 +19,12 @@ export function manifestDrafts(catalog: Catalog, checked: readonly CheckedFile[]
   const sound = checked.filter(isSound);
   const leftovers = new Set(leftoversOf(manifest, catalog.present).map(({ key }) => key));
   const usable = new Set(usableFiles(sound).map(({ file }) => file.key));
+  const isSettled = settledBy(manifest);
   const drafts = sound.flatMap((one) => {
-    const { key, maxTxid } = one.file;
+    const { key } = one.file;
     const entry = named.get(key);
     if (entry) return differencesOf(one, entry);
-    const mayBeUnnamed = maxTxid > manifest.currentTxid || leftovers.has(key) || !usable.has(key);
+    const mayBeUnnamed = !isSettled(one.file) || leftovers.has(key) || !usable.has(key);
     return mayBeUnnamed ? [] : [finding(key, "the manifest does not name it")];
   });
   return [...drafts, ...wholeDrafts(keys.manifest(), manifest, sound)];

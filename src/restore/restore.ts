@@ -2,13 +2,14 @@ import { isWalrustError, WalrustError } from "../errors.ts";
 import { type DecodedLtx, decodeLtx } from "../ltx/decoder.ts";
 import type { Checksum } from "../ltx/format.ts";
 import { checksumAfter } from "../ltx/stated-checksum.ts";
+import { cleanUpAfterFailure, withCleanUp } from "../shadow/clean-up.ts";
 import { checkIntegrity, type IntegrityLevel } from "../sqlite/integrity.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Core } from "../wasm/core.ts";
 import type { CorePool } from "../wasm/core-pool.ts";
 import { assertNamed, type ManifestState } from "./catalog.ts";
 import { Evidence } from "./evidence.ts";
-import { type Output, openOutput, placeOutput } from "./output.ts";
+import { closeOutput, type Output, openOutput, placeOutput } from "./output.ts";
 import type { RestorePlan, RestoreTarget } from "./plan.ts";
 import { Prefetch } from "./prefetch.ts";
 import { type PreparedRestore, prepareRestore, vanished } from "./prepare.ts";
@@ -82,9 +83,21 @@ export async function restore(
   path: string,
   options: RestoreOptions = {},
 ): Promise<RestoreResult> {
-  const { signal, target = { kind: "latest" }, force = false } = options;
+  const output = openOutput(path, { force: options.force ?? false });
+  return withCleanUp(
+    () => restoreInto({ storage, cores }, name, output, options),
+    () => closeOutput(output),
+  );
+}
+
+async function restoreInto(
+  { storage, cores }: RestoreDependencies,
+  name: string,
+  output: Output,
+  options: RestoreOptions,
+): Promise<RestoreResult> {
+  const { signal, target = { kind: "latest" } } = options;
   const call = signal ? { signal } : {};
-  const output = openOutput(path, { force });
   const lease = await cores.acquire(call);
   const evidence = new Evidence();
   let damage: WalrustError | undefined;
@@ -155,7 +168,7 @@ class Restore {
       placeOutput(this.#output);
       return result;
     } catch (error) {
-      staged.discard();
+      cleanUpAfterFailure(() => staged.discard());
       throw error;
     }
   }

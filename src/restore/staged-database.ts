@@ -1,4 +1,4 @@
-import { closeSync, fsync, ftruncateSync, openSync, rmSync } from "node:fs";
+import { closeSync, fsync, ftruncateSync, openSync } from "node:fs";
 import { promisify } from "node:util";
 import { WalrustError } from "../errors.ts";
 import type { DecodedLtx, PageBatch } from "../ltx/decoder.ts";
@@ -6,8 +6,9 @@ import { type Checksum, hasChecksums, isSnapshot, type LtxHeader, lockPage } fro
 import { checksumAfter } from "../ltx/stated-checksum.ts";
 import { writeFully } from "../shadow/durable-file.ts";
 import { localError } from "../shadow/local-error.ts";
+import { removeLocalFile } from "../shadow/local-files.ts";
 import { PageChecksums } from "./page-checksums.ts";
-import { runsOfBatch } from "./page-runs.ts";
+import { pageLeftOut, runsOfBatch } from "./page-runs.ts";
 
 const fsyncFile = promisify(fsync);
 
@@ -24,6 +25,9 @@ export class StagedDatabase {
   #closed = false;
   #pageSizeBytes = 0;
   #pages = 0;
+  /** The file that is being applied, and the last page so far. */
+  #objectName = "";
+  #lastPage = 0;
 
   /** Errors: LOCAL_IO, LOCAL_DISK_FULL. */
   constructor(path: string) {
@@ -50,6 +54,8 @@ export class StagedDatabase {
 
   /** Before the pages of a file: it must continue what is here. Errors: INTEGRITY_CHAIN. */
   begin(header: LtxHeader, objectName: string): void {
+    this.#objectName = objectName;
+    this.#lastPage = this.#pages;
     if (this.#checksums === undefined) {
       if (!isSnapshot(header))
         throw broken(objectName, "it is no snapshot, and nothing was restored before it");
@@ -70,10 +76,13 @@ export class StagedDatabase {
     }
   }
 
-  /** Errors: LOCAL_IO, LOCAL_DISK_FULL. */
+  /** Errors: INTEGRITY_CHAIN, LOCAL_IO, LOCAL_DISK_FULL. */
   apply(batch: PageBatch): void {
     const size = this.#pageSizeBytes;
     for (const { pgno, count, pages, checksums } of runsOfBatch(batch, size)) {
+      const absent = pageLeftOut(this.#lastPage, pgno, size);
+      if (absent !== undefined) throw lacksPage(this.#objectName, absent);
+      this.#lastPage = Math.max(this.#lastPage, pgno + count - 1);
       try {
         writeFully(this.#fd, pages, (pgno - 1) * size);
       } catch (error) {
@@ -92,7 +101,7 @@ export class StagedDatabase {
     if (checksums === undefined) throw new WalrustError("INTERNAL", "a file ended that did not begin");
     const { commit } = header;
     const absent = checksums.firstAbsent(this.#pages + 1, commit);
-    if (absent !== undefined) throw broken(objectName, `it makes the database larger without page ${absent}`);
+    if (absent !== undefined) throw lacksPage(objectName, absent);
     this.#resize(commit, checksums);
     const after = checksumAfter(header, trailer);
     if (after !== undefined && after !== checksums.databaseChecksum) {
@@ -107,19 +116,19 @@ export class StagedDatabase {
     });
   }
 
-  /** Closes everything and removes what only building needed; the file itself stays. Safe to call twice. */
+  /** Closes everything and removes what only building needed; the file itself stays. Safe to call twice. Errors: LOCAL_IO. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#checksums?.close();
-    rmSync(this.#checksumsPath, { force: true });
     closeSync(this.#fd);
+    removeLocalFile(this.#checksumsPath);
   }
 
   /** Leaves nothing behind. Safe to call at any time. */
   discard(): void {
     this.close();
-    for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(this.path + suffix, { force: true });
+    for (const suffix of ["", "-wal", "-shm", "-journal"]) removeLocalFile(this.path + suffix);
   }
 
   #resize(commit: number, checksums: PageChecksums): void {
@@ -134,6 +143,10 @@ export class StagedDatabase {
     if (commit < this.#pages) checksums.truncate(commit);
     this.#pages = commit;
   }
+}
+
+function lacksPage(objectName: string, pgno: number): WalrustError {
+  return broken(objectName, `it makes the database larger without page ${pgno}`);
 }
 
 function broken(objectName: string, why: string): WalrustError {

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { RetentionPolicy } from "../config/settings.ts";
 import { isWalrustError, WalrustError } from "../errors.ts";
 import type { RestoreFile } from "../restore/restore-file.ts";
+import { clearScratchFolders } from "../restore/scratch-folder.ts";
 import { manifestFileOf } from "../storage/describe-file.ts";
 import { databaseKeys } from "../storage/keys.ts";
 import type { ManifestFile } from "../storage/manifest.ts";
@@ -111,6 +112,7 @@ class Compaction {
 
   /** One damaged file does not keep all others for ever: what it is a part of stays, and is told in the end. */
   async carryOut(): Promise<"done" | "overtaken"> {
+    clearScratchFolders("merge");
     await this.#mergeAll();
     if ((await this.#writeManifest()) === "overtaken") return "overtaken";
     await this.#deleteAll();

@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { isWalrustError, WalrustError } from "../errors.ts";
@@ -11,7 +9,9 @@ import { assertNamed } from "../restore/catalog.ts";
 import { Prefetch } from "../restore/prefetch.ts";
 import { assertBody } from "../restore/restore.ts";
 import type { RestoreFile } from "../restore/restore-file.ts";
-import { localError } from "../shadow/local-error.ts";
+import { makeScratchFolder } from "../restore/scratch-folder.ts";
+import { withCleanUp } from "../shadow/clean-up.ts";
+import { removeLocalFolder } from "../shadow/local-files.ts";
 import { ScratchFile } from "../shadow/scratch-file.ts";
 import type { DescribedLtx } from "../storage/describe-file.ts";
 import type { CallOptions, Storage } from "../storage/storage.ts";
@@ -41,27 +41,18 @@ const PARALLEL = 4;
  * when a source vanished; STORAGE_CONFLICT when something else has the key; LOCAL_*; the signal's reason.
  */
 export async function mergeFiles(options: MergeOptions): Promise<DescribedLtx> {
-  const folder = scratchFolder();
-  try {
-    const merging = new Merging(options, folder);
-    try {
+  const folder = makeScratchFolder("merge");
+  const merging = new Merging(options, folder);
+  return withCleanUp(
+    async () => {
       await merging.readSources();
-      return await merging.store();
-    } finally {
+      return merging.store();
+    },
+    () => {
       merging.close();
-    }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-function scratchFolder(): string {
-  const prefix = join(tmpdir(), "walrust-merge-");
-  try {
-    return mkdtempSync(prefix);
-  } catch (error) {
-    throw localError(error, "create", prefix);
-  }
+      removeLocalFolder(folder);
+    },
+  );
 }
 
 class Merging {

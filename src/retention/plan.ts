@@ -98,8 +98,9 @@ class Planning {
       compaction,
       nowMs,
     );
-    this.#points = [...new Set([...this.#snapshotsInFineHistory(), ...fine])].sort(ascending);
-    this.#needed = this.#neededFor(fine);
+    const wanted = [...fine, ...this.#unsettledHangOn()];
+    this.#points = [...new Set([...this.#snapshotsInFineHistory(), ...wanted])].sort(ascending);
+    this.#needed = this.#neededFor(wanted);
   }
 
   /** Incrementals, also such as are gone, unless others hold what they held. */
@@ -111,6 +112,15 @@ class Planning {
 
   #snapshotsInFineHistory(): Txid[] {
     return [...this.#gfs.keys()].filter((txid) => txid >= (this.#base ?? 0n));
+  }
+
+  /**
+   * What is newer than the manifest stays, and so does what it hangs on: else it would look like what a loss left behind. Asked for by where
+   * it begins: where it ends a snapshot may lead to as well.
+   */
+  #unsettledHangOn(): Txid[] {
+    const unsettled = this.#chains.attached.filter(({ key }) => this.#files.unsettled.has(key));
+    return incrementalsOf(unsettled).map(({ minTxid }) => minTxid - 1n);
   }
 
   /** In two steps: which snapshots nothing can replace, and then what leads on from those. */

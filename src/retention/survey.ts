@@ -3,7 +3,8 @@ import { WalrustError } from "../errors.ts";
 import { type Catalog, readCatalog, withHeaders } from "../restore/catalog.ts";
 import { checkFiles, isSound, type SoundFile } from "../restore/checked-file.ts";
 import { nothingThere } from "../restore/plan-errors.ts";
-import { isSnapshotFile, knownFiles, type RestoreFile } from "../restore/restore-file.ts";
+import { knownFiles, type RestoreFile } from "../restore/restore-file.ts";
+import { settledBy } from "../restore/settled.ts";
 import type { StoredManifest } from "../storage/database-objects.ts";
 import type { CallOptions, Storage } from "../storage/storage.ts";
 import type { CorePool } from "../wasm/core-pool.ts";
@@ -69,18 +70,11 @@ async function firstLook(storage: Storage, name: string, options: CallOptions): 
   };
 }
 
-/**
- * Keys of the files of which a running daemon has told all that it will ever tell. It names its incrementals
- * together with the TXID up to which it has named them, and its snapshots one after the other.
- */
+/** Keys of the files that nobody is about to name. */
 function settledFiles({ manifest, present }: Catalog): ReadonlySet<string> {
-  if (manifest === undefined) return new Set(present.map(({ key }) => key));
-  const lastSnapshot = manifest.files.findLast(({ minTxid }) => minTxid === 1n)?.maxTxid ?? 0n;
-  const settled = present.filter((file) => {
-    // Only the manifest tells the SHA-256.
-    if (file.bodySha256 !== undefined) return true;
-    return isSnapshotFile(file) ? file.maxTxid < lastSnapshot : file.maxTxid <= manifest.currentTxid;
-  });
+  const isSettled = manifest === undefined ? () => true : settledBy(manifest);
+  // Only the manifest tells the SHA-256.
+  const settled = present.filter((file) => file.bodySha256 !== undefined || isSettled(file));
   return new Set(settled.map(({ key }) => key));
 }
 

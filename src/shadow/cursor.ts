@@ -1,7 +1,8 @@
-import type { Checksum, Position, Txid } from "../ltx/format.ts";
-import type { LogPosition } from "../wal/position.ts";
+import type { Position } from "../ltx/format.ts";
+import { isBetweenFrames, type LogPosition } from "../wal/position.ts";
 import { replaceFileDurably } from "./durable-file.ts";
-import { readTextIfThere, seal, unseal } from "./sealed-json.ts";
+import { SealedFields } from "./sealed-fields.ts";
+import { readTextIfThere, seal } from "./sealed-json.ts";
 
 /**
  * What storage has acknowledged, as of the last time it was written down. It may lag behind storage (it is written at handovers, at the end
@@ -14,6 +15,8 @@ export interface Cursor {
   /** The local file that it speaks of. */
   readonly dev: string;
   readonly ino: string;
+  /** The run of the machine in which it was written (bootId()); empty where that was not known. */
+  readonly boot: string;
   readonly pageSizeBytes: number;
   readonly published: PublishedState;
 }
@@ -28,7 +31,6 @@ export interface PublishedState extends Position {
 }
 
 const VERSION = 1;
-const HEX_64 = /^[0-9a-f]{16}$/;
 
 /** The cursor, or undefined where there is none or it cannot be trusted: a resume then proves everything anew. Errors: LOCAL_IO. */
 export function readCursor(path: string): Cursor | undefined {
@@ -49,6 +51,7 @@ export function formatCursor(cursor: Cursor): string {
     name: cursor.name,
     dev: cursor.dev,
     ino: cursor.ino,
+    boot: cursor.boot,
     page_size: cursor.pageSizeBytes,
     txid: published.txid.toString(16).padStart(16, "0"),
     post_apply: published.postApply.toString(16).padStart(16, "0"),
@@ -60,26 +63,35 @@ export function formatCursor(cursor: Cursor): string {
 
 /** Undefined for anything that this version did not write whole. */
 export function parseCursor(text: string): Cursor | undefined {
-  const fields = unseal(text);
-  if (fields?.["version"] !== VERSION) return undefined;
-  return {
-    storageUrl: String(fields["storage_url"]),
-    name: String(fields["name"]),
-    dev: String(fields["dev"]),
-    ino: String(fields["ino"]),
-    pageSizeBytes: Number(fields["page_size"]),
+  const fields = SealedFields.of(text, VERSION);
+  if (fields === undefined) return undefined;
+  const pageSizeBytes = fields.pageSize("page_size");
+  const cursor: Cursor = {
+    storageUrl: fields.text("storage_url"),
+    name: fields.text("name"),
+    dev: fields.text("dev"),
+    ino: fields.text("ino"),
+    boot: fields.text("boot"),
+    pageSizeBytes,
     published: {
-      txid: fromHex(fields["txid"]),
-      postApply: fromHex(fields["post_apply"]),
-      commitPages: Number(fields["commit_pages"]),
-      timestampMs: Number(fields["timestamp"]),
-      log: (fields["log"] as LogPosition | null) ?? undefined,
+      txid: fields.u64("txid"),
+      postApply: fields.u64("post_apply"),
+      commitPages: fields.u32("commit_pages"),
+      timestampMs: fields.time("timestamp"),
+      log: fields.section("log", logPosition),
     },
   };
+  const { log } = cursor.published;
+  return fields.isSound && (log === undefined || isBetweenFrames(log, pageSizeBytes)) ? cursor : undefined;
 }
 
-function fromHex(value: unknown): Txid | Checksum {
-  if (typeof value !== "string" || !HEX_64.test(value))
-    throw new TypeError("a cursor with a valid checksum holds 16 hex digits here");
-  return BigInt(`0x${value}`);
+function logPosition(fields: SealedFields): LogPosition {
+  return {
+    sequence: fields.u32("sequence"),
+    salt1: fields.u32("salt1"),
+    salt2: fields.u32("salt2"),
+    offset: fields.count("offset"),
+    checksum1: fields.u32("checksum1"),
+    checksum2: fields.u32("checksum2"),
+  };
 }

@@ -1,5 +1,5 @@
 import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { localError } from "./local-error.ts";
 
@@ -10,7 +10,7 @@ import { localError } from "./local-error.ts";
 export async function replaceFileDurably(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
-    const file = await open(temporary, "w", 0o600);
+    const file = await openNew(temporary);
     try {
       await file.writeFile(bytes);
       await file.sync();
@@ -23,6 +23,17 @@ export async function replaceFileDurably(path: string, bytes: Uint8Array): Promi
   } catch (error) {
     await rm(temporary, { force: true });
     throw localError(error, "write", path);
+  }
+}
+
+/** Never through a link that lies there under the name: what is there, of a crash as a rule, is taken away. */
+async function openNew(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, "wx", 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    await rm(path);
+    return open(path, "wx", 0o600);
   }
 }
 

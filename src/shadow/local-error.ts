@@ -1,6 +1,7 @@
 import { WalrustError } from "../errors.ts";
 
-const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+/** SQLite has its own word, for the lock. */
+const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG", "SQLITE_FULL"]);
 
 /** The WalrustError for a failed operation on one of our own local files. */
 export function localError(error: unknown, operation: string, path: string, hint?: string): WalrustError {
@@ -17,4 +18,13 @@ export function localError(error: unknown, operation: string, path: string, hint
     cause: error,
     ...(hint === undefined ? {} : { hint }),
   });
+}
+
+/** Runs one operation on a local file of ours. Errors: LOCAL_IO, LOCAL_DISK_FULL; a WalrustError passes. */
+export function onLocalFile<T>(operation: string, path: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw localError(error, operation, path);
+  }
 }

@@ -1,13 +1,17 @@
+import { closeSync, constants, openSync } from "node:fs";
 import { WalrustError } from "../errors.ts";
+import { mayBeAlive, ownIdentity, type ProcessIdentity } from "../process-identity.ts";
 import { SqliteDatabase } from "../sqlite/driver.ts";
 import { localError } from "./local-error.ts";
-import { mayBeAlive, ownIdentity, type ProcessIdentity } from "./process-identity.ts";
 
 /** Who holds a database on this machine, and where it can be spoken to. */
 export interface LockOwner extends ProcessIdentity {
   /** Path of the daemon's control socket; empty: it listens nowhere. */
   readonly controlSocket: string;
 }
+
+/** Lock files that this process holds. A row that names it without that is what a release left that could not be written. */
+const held = new Set<string>();
 
 /**
  * Keeps a second walrust on this machine away from one database. The owner's identity is a row of a tiny SQLite file, read and replaced
@@ -16,6 +20,7 @@ export interface LockOwner extends ProcessIdentity {
 export class DatabaseLock {
   readonly #path: string;
   readonly #owner: LockOwner;
+  #isHeld = true;
 
   private constructor(path: string, owner: LockOwner) {
     this.#path = path;
@@ -27,9 +32,11 @@ export class DatabaseLock {
     const owner: LockOwner = { ...ownIdentity(), controlSocket };
     withOwnerRow(path, (row) => {
       const holder = row.read();
-      if (holder !== undefined && mayBeAlive(holder)) throw inUse(databasePath, holder);
+      const isOurLeftover = holder !== undefined && isSameProcess(holder, owner) && !held.has(path);
+      if (holder !== undefined && !isOurLeftover && mayBeAlive(holder)) throw inUse(databasePath, holder);
       row.write(owner);
     });
+    held.add(path);
     return new DatabaseLock(path, owner);
   }
 
@@ -42,7 +49,11 @@ export class DatabaseLock {
     return holder !== undefined && mayBeAlive(holder) ? holder : undefined;
   }
 
+  /** This process can take it again also where the file could not be written. Safe to call twice. Errors: LOCAL_IO, LOCAL_DISK_FULL. */
   release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    held.delete(this.#path);
     withOwnerRow(this.#path, (row) => {
       const holder = row.read();
       if (holder !== undefined && isSameProcess(holder, this.#owner)) row.clear();
@@ -62,9 +73,10 @@ const BUSY_TIMEOUT_MS = 2000;
 function withOwnerRow(path: string, use: (row: OwnerRow) => void): void {
   let file: SqliteDatabase | undefined;
   try {
+    makeForOwnerAlone(path);
     file = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS });
-    file.pragma("journal_mode = MEMORY");
-    file.pragma("synchronous = OFF"); // it need not outlive the machine
+    // Half made by a crash it would keep everybody out for good. Once it is made, its row need not outlive the machine.
+    if (isMade(file)) file.pragma("synchronous = OFF");
     file.exec(
       "BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS owner (host TEXT, pid INTEGER, started TEXT, controlSocket TEXT)",
     );
@@ -82,16 +94,35 @@ function withOwnerRow(path: string, use: (row: OwnerRow) => void): void {
   }
 }
 
+function isMade(file: SqliteDatabase): boolean {
+  return file.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'owner'").get() !== undefined;
+}
+
+/** SQLite would make it readable for all. No connection is open here, so closing the descriptor drops no lock of this process. */
+function makeForOwnerAlone(path: string): void {
+  closeSync(openSync(path, constants.O_RDONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o600));
+}
+
 function ownerRow(file: SqliteDatabase): OwnerRow {
   const clear = () => void file.prepare("DELETE FROM owner").run();
   return {
-    read: () => file.prepare<[], LockOwner>("SELECT host, pid, started, controlSocket FROM owner").get(),
+    read() {
+      const row = file.prepare<[], LockOwner>("SELECT host, pid, started, controlSocket FROM owner").get();
+      return row !== undefined && isOwner(row) ? row : undefined;
+    },
     write(owner) {
       clear();
       file.prepare("INSERT INTO owner VALUES (@host, @pid, @started, @controlSocket)").run(owner);
     },
     clear,
   };
+}
+
+/** SQLite keeps whatever somebody puts into a column. */
+function isOwner({ host, pid, started, controlSocket }: LockOwner): boolean {
+  return (
+    Number.isSafeInteger(pid) && [host, started, controlSocket].every((text) => typeof text === "string")
+  );
 }
 
 function isSameProcess(a: ProcessIdentity, b: ProcessIdentity): boolean {

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, fsync, ftruncateSync, openSync, readSync } from "node:fs";
 import { promisify } from "node:util";
 import { CHECKSUM_FLAG, type Checksum, lockPage } from "../ltx/format.ts";
+import { isPageSize } from "../wal/header.ts";
 import { writeFully } from "./durable-file.ts";
 import { localError } from "./local-error.ts";
 
@@ -263,7 +264,7 @@ function readHeader(fd: number, path: string): Pick<PageTable, "pageSizeBytes" |
   try {
     const whole = readSync(fd, header, 0, HEADER_SIZE, 0) === HEADER_SIZE;
     const [magic, version, pageSizeBytes = 0] = header;
-    if (!whole || magic !== MAGIC || version !== VERSION) return undefined;
+    if (!whole || magic !== MAGIC || version !== VERSION || !isPageSize(pageSizeBytes)) return undefined;
     return { pageSizeBytes, pages: Math.floor((fstatSync(fd).size - HEADER_SIZE) / ENTRY_SIZE) };
   } catch (error) {
     closeSync(fd);

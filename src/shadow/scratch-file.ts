@@ -1,6 +1,7 @@
-import { closeSync, openSync, readSync, rmSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { writeFully } from "./durable-file.ts";
-import { localError } from "./local-error.ts";
+import { onLocalFile } from "./local-error.ts";
+import { removeLocalFile } from "./local-files.ts";
 
 const PIECE_BYTES = 256 * 1024;
 
@@ -16,20 +17,20 @@ export class ScratchFile {
 
   /** Errors: LOCAL_IO, LOCAL_DISK_FULL. */
   append(bytes: Uint8Array): undefined {
-    try {
+    onLocalFile("write", this.#path, () => {
       this.#fd ??= openSync(this.#path, "w+", 0o600);
       writeFully(this.#fd, bytes, this.#sizeBytes);
-    } catch (error) {
-      throw localError(error, "write", this.#path);
-    }
+    });
     this.#sizeBytes += bytes.length;
     return undefined;
   }
 
+  /** Errors: LOCAL_IO. */
   async *readBack(): AsyncGenerator<Uint8Array> {
     const piece = new Uint8Array(PIECE_BYTES);
     for (let at = 0; at < this.#sizeBytes && this.#fd !== undefined; ) {
-      const read = readSync(this.#fd, piece, 0, piece.length, at);
+      const fd = this.#fd;
+      const read = onLocalFile("read", this.#path, () => readSync(fd, piece, 0, piece.length, at));
       yield piece.subarray(0, read);
       at += read;
     }
@@ -39,6 +40,6 @@ export class ScratchFile {
     if (this.#fd === undefined) return;
     closeSync(this.#fd);
     this.#fd = undefined;
-    rmSync(this.#path, { force: true });
+    removeLocalFile(this.#path);
   }
 }

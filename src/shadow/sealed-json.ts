@@ -8,11 +8,23 @@ export function seal(fields: Readonly<Record<string, unknown>>): string {
   return `${body}\n${crc32(body).toString(16)}\n`;
 }
 
-/** Undefined for anything that was not written whole. */
+/** Undefined for anything that was not written whole, or is no object. */
 export function unseal(text: string): Readonly<Record<string, unknown>> | undefined {
   const [body, checksum] = text.split("\n");
   if (body === undefined || crc32(body).toString(16) !== checksum) return undefined;
-  return JSON.parse(body) as Readonly<Record<string, unknown>>;
+  return objectIn(body);
+}
+
+/** A CRC-32 is right by chance, too: once in 4 billion times. */
+function objectIn(body: string): Readonly<Record<string, unknown>> | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject ? (value as Readonly<Record<string, unknown>>) : undefined;
 }
 
 /** The text of a file, or undefined where there is none. Errors: LOCAL_IO. */

@@ -1,14 +1,16 @@
-import { closeSync, fsync, fsyncSync, openSync, readdirSync, readSync, renameSync, rmSync } from "node:fs";
+import { closeSync, fsync, fsyncSync, openSync, readSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
 import { crc32 } from "node:zlib";
+import { LATEST_TIME_MS } from "../clock.ts";
 import type { Txid } from "../ltx/format.ts";
 import { decodeWalHeader, type WalHeader } from "../wal/header.ts";
-import { type LogPosition, startOf, WAL_HEADER_SIZE } from "../wal/position.ts";
+import { isBetweenFrames, type LogPosition, startOf, WAL_HEADER_SIZE } from "../wal/position.ts";
 import type { ReadAt } from "../wal/read-at.ts";
 import { fsyncFolder, writeFully } from "./durable-file.ts";
-import { localError } from "./local-error.ts";
+import { localError, onLocalFile } from "./local-error.ts";
+import { filesIn, removeLocalFile } from "./local-files.ts";
 
 /**
  * A segment of the shadow WAL: frames [from, to) of one generation of a log, verbatim, from behind one commit to behind another. Their own
@@ -64,18 +66,21 @@ export function decodeSegmentHeader(
   if (bytes.readUInt32BE(80) !== crc32(bytes.subarray(0, CHECKED_SIZE))) return undefined;
   const logHeader = bytes.subarray(24, 24 + WAL_HEADER_SIZE);
   const log = decodeWalHeader(logHeader);
-  if (log === undefined) return undefined;
+  const offset = Number(bytes.readBigUInt64BE(56));
+  const capturedAtMs = Number(bytes.readBigUInt64BE(72));
+  if (log === undefined || !isBetweenFrames({ offset }, log.pageSizeBytes) || capturedAtMs > LATEST_TIME_MS)
+    return undefined;
   return {
     txidBefore: bytes.readBigUInt64BE(16),
     logHeader,
     log,
     from: {
       ...startOf(log),
-      offset: Number(bytes.readBigUInt64BE(56)),
+      offset,
       checksum1: bytes.readUInt32BE(64),
       checksum2: bytes.readUInt32BE(68),
     },
-    capturedAtMs: Number(bytes.readBigUInt64BE(72)),
+    capturedAtMs,
   };
 }
 
@@ -140,9 +145,12 @@ export class Segment {
     }
   }
 
+  /** Errors: LOCAL_IO. */
   readAt(into: Uint8Array, logOffset: number): number {
-    this.#fd ??= openSync(this.path, "r");
-    return readSync(this.#fd, into, 0, into.length, SEGMENT_HEADER_SIZE + logOffset - this.fromOffset);
+    return onLocalFile("read", this.path, () => {
+      this.#fd ??= openSync(this.path, "r");
+      return readSync(this.#fd, into, 0, into.length, SEGMENT_HEADER_SIZE + logOffset - this.fromOffset);
+    });
   }
 
   /** A later read opens it again. */
@@ -151,26 +159,21 @@ export class Segment {
     this.#fd = undefined;
   }
 
-  /** After everything in it was published. */
+  /** After everything in it was published. Errors: LOCAL_IO; it is found to be of no use at the next start. */
   discard(): void {
     this.close();
-    rmSync(this.path, { force: true });
+    removeLocalFile(this.path);
   }
 }
 
 /** In the order of their TXIDs; unfinished ones too. Errors: LOCAL_IO. */
 export function segmentPaths(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder)
-      .sort()
-      .map((name) => join(folder, name));
-  } catch (error) {
-    throw localError(error, "read", folder);
-  }
+  return filesIn(folder);
 }
 
+/** Errors: LOCAL_IO. */
 export function removeSegments(folder: string): void {
-  for (const path of segmentPaths(folder)) rmSync(path, { force: true });
+  for (const path of segmentPaths(folder)) removeLocalFile(path);
 }
 
 /** In order: by TXID, and by the place in the log where several begin behind the same one (the Litestream layout). */
@@ -241,14 +244,10 @@ class SegmentDraft {
 
   close(): void {
     closeSync(this.#fd);
-    if (!this.#published) rmSync(this.#temporary, { force: true });
+    if (!this.#published) removeLocalFile(this.#temporary);
   }
 
   #guard<T>(operation: () => T): T {
-    try {
-      return operation();
-    } catch (error) {
-      throw localError(error, "write", this.#path);
-    }
+    return onLocalFile("write", this.#path, operation);
   }
 }

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { mkdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { localError } from "./local-error.ts";
+import { makePrivateFolder } from "./private-folder.ts";
 
 /** Where the local state of one database lies. Everything in it is ours, and can be lost at the cost of a repair. */
 export interface ShadowFolder {
@@ -37,15 +36,6 @@ export function shadowFolder(databasePath: string, shadowDir?: string): ShadowFo
 /** Errors: LOCAL_IO, LOCAL_DISK_FULL. */
 export function createShadowFolder(folder: ShadowFolder): void {
   for (const path of [folder.path, folder.segments, folder.scratch]) {
-    try {
-      mkdirSync(path, { recursive: true, mode: 0o700 });
-    } catch (error) {
-      throw localError(
-        error,
-        "create the folder",
-        path,
-        "Make the folder writable, or name another place with --shadow-dir.",
-      );
-    }
+    makePrivateFolder(path, "Make the folder writable, or name another place with --shadow-dir.");
   }
 }

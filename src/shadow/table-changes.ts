@@ -1,6 +1,7 @@
-import { closeSync, openSync, readSync, rmSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { writeFully } from "./durable-file.ts";
-import { localError } from "./local-error.ts";
+import { onLocalFile } from "./local-error.ts";
+import { removeLocalFile } from "./local-files.ts";
 
 /** Bytes of a row: pgno u32, then the page's new checksum as u64, both little-endian as the core writes them. */
 const ROW_SIZE = 12;
@@ -38,7 +39,7 @@ export class TableChanges {
     const piece = Buffer.allocUnsafe(Math.min(this.#spilledBytes, ROWS_IN_MEMORY * ROW_SIZE));
     for (let at = 0; at < this.#spilledBytes; at += piece.length) {
       const size = Math.min(piece.length, this.#spilledBytes - at);
-      readSync(this.#spill(), piece, 0, size, at);
+      onLocalFile("read", this.#scratchPath, () => readSync(this.#spill(), piece, 0, size, at));
       eachRow(piece, size / ROW_SIZE, apply);
     }
     eachRow(this.#tail, this.#tailRows, apply);
@@ -47,7 +48,7 @@ export class TableChanges {
   discard(): void {
     if (this.#fd === undefined) return;
     closeSync(this.#fd);
-    rmSync(this.#scratchPath, { force: true });
+    removeLocalFile(this.#scratchPath);
     this.#fd = undefined;
   }
 
@@ -58,11 +59,7 @@ export class TableChanges {
       this.#tail = larger;
       return;
     }
-    try {
-      writeFully(this.#spill(), this.#tail, this.#spilledBytes);
-    } catch (error) {
-      throw localError(error, "write", this.#scratchPath);
-    }
+    onLocalFile("write", this.#scratchPath, () => writeFully(this.#spill(), this.#tail, this.#spilledBytes));
     this.#spilledBytes += this.#tail.length;
     this.#tailRows = 0;
   }

@@ -1,5 +1,7 @@
 import Database from "better-sqlite3";
 import { WalrustError } from "../errors.ts";
+import { identityAt } from "./descriptors.ts";
+import { databaseNotFound } from "./file-error.ts";
 
 /** The first version without the WAL-reset bug: before it, pages could be lost when two processes checkpoint (pitfall 12). */
 export const FIRST_SAFE_VERSION = "3.51.3";
@@ -43,7 +45,7 @@ export type Connect = (path: string, options?: ConnectOptions) => Connection;
  * as "not set"). Preparing a checkpoint needs the schema, running it does not: it is prepared here, so that nothing reads
  * a schema within a barrier. `writable_schema=RESET` does nothing but forget the schema.
  *
- * @throws SQLITE_UNSUPPORTED, DATABASE_LOCKED, DATABASE_NOT_SQLITE, DATABASE_UNREADABLE
+ * @throws SQLITE_UNSUPPORTED, DATABASE_NOT_FOUND, DATABASE_LOCKED, DATABASE_NOT_SQLITE, DATABASE_UNREADABLE
  */
 export const connect: Connect = (path, options = {}) =>
   guard(path, () => {
@@ -72,18 +74,22 @@ interface CheckpointRow {
   readonly checkpointed: number;
 }
 
+/** What SQLite advises for a file that may come from an attacker (sqlite.org/security.html): from whoever writes to the storage. */
+const UNTRUSTED = "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0";
+
 /** A database of our own (a restored file), open for as long as `use` runs. */
 export interface PrivateDatabase {
   /** The first column of each row. */
   all(sql: string): readonly string[];
 }
 
-/** @throws DATABASE_NOT_SQLITE, DATABASE_LOCKED, DATABASE_UNREADABLE, INTEGRITY_DATABASE */
+/** @throws DATABASE_NOT_FOUND, DATABASE_NOT_SQLITE, DATABASE_LOCKED, DATABASE_UNREADABLE, INTEGRITY_DATABASE */
 export function withDatabase<T>(path: string, use: (db: PrivateDatabase) => T): T {
   return guard(path, () => {
     const db = new Database(path, { fileMustExist: true, timeout: 0 });
     try {
       assertSafeVersion(sqliteVersion(db));
+      db.exec(UNTRUSTED);
       return use({ all: (sql) => db.prepare(sql).pluck().all().map(String) });
     } finally {
       db.close();
@@ -191,6 +197,9 @@ export function sqliteError(path: string, cause: unknown): unknown {
       hint: "Run PRAGMA integrity_check on the database, or restore the last good state with `walrust restore`.",
     });
   }
+  // SQLite opens a log late, and looks at the main file's path for that: a database removed meanwhile is an I/O error to it (unixOpen, getFileMode).
+  const isOfFile = code.startsWith("SQLITE_IOERR") || code.startsWith("SQLITE_CANTOPEN");
+  if (isOfFile && identityAt(path) === undefined) return databaseNotFound(path, cause);
   return new WalrustError("DATABASE_UNREADABLE", said, {
     cause,
     hint: "walrust needs to read and write the database, its -wal, its -shm and their folder.",

@@ -6,10 +6,7 @@ export function fileError(path: string, cause: unknown): WalrustError {
   switch (code) {
     case "ENOENT":
     case "ENOTDIR":
-      return new WalrustError("DATABASE_NOT_FOUND", `${path}: there is no such database`, {
-        cause,
-        hint: "Check the path; a database that appears later is picked up by `walrust watch`.",
-      });
+      return databaseNotFound(path, cause);
     case "EACCES":
     case "EPERM":
       return new WalrustError("DATABASE_UNREADABLE", `${path}: permission denied`, {
@@ -24,4 +21,11 @@ export function fileError(path: string, cause: unknown): WalrustError {
     default:
       return new WalrustError("DATABASE_UNREADABLE", `${path}: cannot be read (${code})`, { cause });
   }
+}
+
+export function databaseNotFound(path: string, cause?: unknown): WalrustError {
+  return new WalrustError("DATABASE_NOT_FOUND", `${path}: there is no such database`, {
+    ...(cause !== undefined && { cause }),
+    hint: "Check the path; a database that appears later is picked up by `walrust watch`.",
+  });
 }

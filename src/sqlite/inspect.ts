@@ -1,4 +1,4 @@
-import { accessSync, constants, fstatSync, statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { WalrustError } from "../errors.ts";
 import { type FileIdentity, type HeldDescriptor, holdDescriptor, readFully } from "./descriptors.ts";
@@ -78,7 +78,7 @@ function assertRegularFile(path: string): void {
 function readPageSize(path: string, fd: number): number {
   const header = Buffer.alloc(HEADER_SIZE);
   const got = readHeader(path, fd, header);
-  if (got === 0 && fstatSync(fd).size === 0) throw notWal(path, "is empty");
+  if (got === 0) throw notWal(path, "is empty");
   if (got < HEADER_SIZE || !header.subarray(0, MAGIC.length).equals(MAGIC)) {
     throw new WalrustError("DATABASE_NOT_SQLITE", `${path}: is not an SQLite database`, {
       hint: "Encrypted databases (SQLCipher and others) look like this too and cannot be backed up by walrust.",

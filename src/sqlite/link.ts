@@ -11,7 +11,7 @@ import {
   readFully,
 } from "./descriptors.ts";
 import { type CheckpointResult, type Connect, type Connection, connect } from "./driver.ts";
-import { fileError } from "./file-error.ts";
+import { databaseNotFound, fileError } from "./file-error.ts";
 import { type DatabaseFacts, notWal, openDatabaseFile } from "./inspect.ts";
 import { WalFile } from "./wal-file.ts";
 import { decodeWalIndex, isSameLog, isUnchanged, WAL_INDEX_SIZE, type WalIndex } from "./wal-index.ts";
@@ -88,7 +88,7 @@ export class DatabaseLink {
     const link = new DatabaseLink(facts, file, options);
     try {
       link.#spareConnection();
-      if (!link.samePath()) throw replaced(facts.paths.database);
+      if (!link.samePath()) throw movedAway(facts.paths.database);
       // SQLite has made or found the -shm by now, and keeps it as long as it has a connection.
       if (identityAt(facts.paths.shm) !== undefined) link.#shm = holdDescriptor(facts.paths.shm, "r");
       else if (!link.observe) throw notWal(facts.paths.database, "left WAL mode while it was opened");
@@ -155,17 +155,23 @@ export class DatabaseLink {
   /** What SQLite counts as committed; undefined: it is being changed this moment, or there is no -shm that we may read. */
   index(): WalIndex | undefined {
     if (this.#shm === undefined) return undefined;
-    for (let tries = 0; tries < INDEX_TRIES; tries++) {
-      readFully(this.#shm.fd, indexBytes, 0);
-      const index = decodeWalIndex(indexBytes);
-      if (index) return index;
+    try {
+      for (let tries = 0; tries < INDEX_TRIES; tries++) {
+        readFully(this.#shm.fd, indexBytes, 0);
+        const index = decodeWalIndex(indexBytes);
+        if (index) return index;
+      }
+      return undefined;
+    } catch (error) {
+      throw fileError(this.facts.paths.shm, error);
     }
-    return undefined;
   }
 
   /** Pages of the database in the state that `index` describes. */
   commitPages(index: WalIndex): number {
-    return index.commitPages > 0 ? index.commitPages : mainFilePages(this.#main.fd, this.facts.pageSizeBytes);
+    if (index.commitPages > 0) return index.commitPages;
+    const { paths, pageSizeBytes } = this.facts;
+    return mainFilePages(paths.database, this.#main.fd, pageSizeBytes);
   }
 
   /** Whether the path still names the file that is open here. */
@@ -357,7 +363,8 @@ function pinLost(path: string, cause: unknown): WalrustError {
   });
 }
 
-function replaced(path: string): WalrustError {
+function movedAway(path: string): WalrustError {
+  if (identityAt(path) === undefined) return databaseNotFound(path);
   return new WalrustError("DATABASE_REPLACED", `${path}: was replaced by another file while it was opened`, {
     hint: "It is opened again by itself.",
   });

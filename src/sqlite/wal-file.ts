@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync } from "node:fs";
+import { closeSync, fstatSync, openSync, type Stats } from "node:fs";
 import type { ReadAt } from "../wal/read-at.ts";
 import { readFully } from "./descriptors.ts";
 import { fileError } from "./file-error.ts";
@@ -26,12 +26,19 @@ export class WalFile {
   /** Bytes, 0 without a log. Notices that it was deleted or made anew, which no pin of ours allows to SQLite. */
   size(): number {
     this.#fd ??= this.#openIfThere();
-    if (this.#fd === undefined) return 0;
-    const stat = fstatSync(this.#fd);
-    if (stat.nlink > 0) return stat.size;
+    const stat = this.#stat();
+    if (stat === undefined || stat.nlink > 0) return stat?.size ?? 0;
     this.close();
     this.#fd = this.#openIfThere();
-    return this.#fd === undefined ? 0 : fstatSync(this.#fd).size;
+    return this.#stat()?.size ?? 0;
+  }
+
+  #stat(): Stats | undefined {
+    try {
+      return this.#fd === undefined ? undefined : fstatSync(this.#fd);
+    } catch (error) {
+      throw fileError(this.#path, error);
+    }
   }
 
   close(): void {

@@ -1,23 +1,24 @@
 import { createHash } from "node:crypto";
-import { lstat, open, readFile, unlink } from "node:fs/promises";
-import { hostname } from "node:os";
+import { lstat, open, readFile, readlink, symlink, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Clock } from "../clock.ts";
+import { isMarkOfTheDead, ownMark } from "../process-identity.ts";
 import { errnoOf } from "./file-error.ts";
-import { TEMP_PREFIX } from "./file-folder.ts";
+import { CLAIM_PREFIX } from "./temp-names.ts";
 
-/** A claim is held for one rename and two fsyncs. Older ones were left by a crash of another machine, or in the moment of their making. */
+/** A claim is held for one rename and two fsyncs. Older ones were left by a crash of another machine, or in the moment of their making as a file. */
 const STALE_CLAIM_MS = 60_000;
 const CLAIM_POLL_MS = 20;
 
 /**
  * Runs `body` while no other put with a condition on the same path does, in this process or another one: a file system can
- * compare or rename, not both at once. The claim is a file made with O_EXCL, and says whose it is. Writers without a condition don't ask for it.
+ * compare or rename, not both at once. The claim is a link that leads nowhere and says whose it is, made in one step, so that a crash leaves none that
+ * does not say it; where there are no links, a file made with O_EXCL. Writers without a condition don't ask for it.
  */
 export async function whileClaimed<T>(path: string, clock: Clock, body: () => Promise<T>): Promise<T> {
   // The object's own name could be too long with anything added to it.
   const mark = createHash("sha256").update(basename(path)).digest("hex").slice(0, 32);
-  const claim = join(dirname(path), `${TEMP_PREFIX}claim-${mark}`);
+  const claim = join(dirname(path), CLAIM_PREFIX + mark);
   while (!(await tryClaim(claim))) {
     if (!(await removeIfStale(claim, clock))) await clock.sleep(CLAIM_POLL_MS);
   }
@@ -30,9 +31,19 @@ export async function whileClaimed<T>(path: string, clock: Clock, body: () => Pr
 
 async function tryClaim(claim: string): Promise<boolean> {
   try {
+    await symlink(ownMark(), claim);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return false;
+  }
+  return tryClaimWithFile(claim);
+}
+
+async function tryClaimWithFile(claim: string): Promise<boolean> {
+  try {
     const handle = await open(claim, "wx", 0o600);
     try {
-      await handle.writeFile(HOLDER);
+      await handle.writeFile(ownMark());
     } finally {
       await handle.close();
     }
@@ -43,13 +54,11 @@ async function tryClaim(claim: string): Promise<boolean> {
   }
 }
 
-/** One line: the machine's name, and the process. */
-const HOLDER = `${hostname()} ${process.pid}\n`;
-
-async function removeIfStale(claim: string, clock: Clock): Promise<boolean> {
+/** Removes a claim that nobody holds any more. False: there is none, or it may be held. */
+export async function removeIfStale(claim: string, clock: Clock): Promise<boolean> {
   try {
     const { ino, ctimeMs } = await lstat(claim);
-    const isStale = clock.now() - ctimeMs > STALE_CLAIM_MS || isOfTheDead(await readFile(claim, "latin1"));
+    const isStale = clock.now() - ctimeMs > STALE_CLAIM_MS || isMarkOfTheDead(await holderOf(claim));
     // somebody else may have removed it meanwhile, and claimed
     if (!isStale || (await lstat(claim)).ino !== ino) return false;
     await unlinkIfThere(claim);
@@ -60,16 +69,8 @@ async function removeIfStale(claim: string, clock: Clock): Promise<boolean> {
   }
 }
 
-/** A process of this machine that was killed while it held the claim. */
-function isOfTheDead(holder: string): boolean {
-  const [, host, pid] = /^(\S+) (\d+)\n$/.exec(holder) ?? [];
-  if (host !== hostname() || pid === undefined) return false;
-  try {
-    process.kill(Number(pid), 0);
-    return false;
-  } catch (error) {
-    return errnoOf(error) === "ESRCH";
-  }
+function holderOf(claim: string): Promise<string> {
+  return readlink(claim).catch(() => readFile(claim, "latin1"));
 }
 
 async function unlinkIfThere(path: string): Promise<void> {

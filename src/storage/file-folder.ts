@@ -3,12 +3,12 @@ import { lstat, mkdir, open, readdir, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock } from "../clock.ts";
 import { WalrustError } from "../errors.ts";
+import { removeIfStale } from "./file-claim.ts";
 import { errnoOf, fileError, meansNothingThere } from "./file-error.ts";
-import { assertKey, RESERVED_PREFIX } from "./key-rules.ts";
+import { assertKey } from "./key-rules.ts";
+import { CLAIM_PREFIX, isLeftByTheDead, TEMP_PREFIX } from "./temp-names.ts";
 
-/** Names of files on their way to becoming objects, and of claims (file-claim.ts). No list shows them. */
-export const TEMP_PREFIX = `${RESERVED_PREFIX}tmp-`;
-/** A temporary file untouched for so long was left by a crash. By ctime, which no one can set. */
+/** A temporary file untouched for so long was left by a crash of another machine. By ctime, which no one can set. */
 const STALE_TEMP_MS = 24 * 60 * 60 * 1000;
 
 /** Backups are as private as the databases: readable by their owner. */
@@ -93,6 +93,7 @@ export class StorageFolder {
       await mkdir(path, { mode: FOLDER_MODE });
     } catch (error) {
       if (errnoOf(error) !== "EEXIST") throw error;
+      await assertMayFollow(path);
     }
     // Also when it existed: a process that crashed may have made it and not come to this.
     await syncFolder(parent);
@@ -104,12 +105,29 @@ export class StorageFolder {
       if (!name.startsWith(TEMP_PREFIX)) continue;
       const temp = join(path, name);
       try {
-        if (now - (await lstat(temp)).ctimeMs > STALE_TEMP_MS) await unlink(temp);
+        if (name.startsWith(CLAIM_PREFIX)) await removeIfStale(temp, this.clock);
+        else if (isLeftByTheDead(name) || now - (await lstat(temp)).ctimeMs > STALE_TEMP_MS)
+          await unlink(temp);
       } catch {
         // Its owner finished it just now, or it is another user's: either way no concern of the write that asks for the folder.
       }
     }
   }
+}
+
+/**
+ * A folder may be moved to another disk and a link put in its place. Only its owner, root, or who could replace the folder that the link
+ * is in may do that: in a folder that others may write to, somebody else's link would lead our writes to where only we may write.
+ */
+async function assertMayFollow(path: string): Promise<void> {
+  const entry = await lstat(path);
+  if (!entry.isSymbolicLink()) return;
+  const trusted = [process.geteuid?.(), 0, (await stat(dirname(path))).uid];
+  if (trusted.includes(entry.uid)) return;
+  throw new WalrustError("STORAGE_REJECTED", `${path} is a symbolic link that user ${entry.uid} has made`, {
+    hint: "Storage folders hold plain files only, in plain folders.",
+    details: { uid: entry.uid },
+  });
 }
 
 /** Makes a folder's entries durable. */

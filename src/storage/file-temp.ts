@@ -4,8 +4,9 @@ import { dirname, join } from "node:path";
 import { WalrustError } from "../errors.ts";
 import { whileClaimed } from "./file-claim.ts";
 import { errnoOf } from "./file-error.ts";
-import { type StorageFolder, syncFolder, TEMP_PREFIX } from "./file-folder.ts";
+import { type StorageFolder, syncFolder } from "./file-folder.ts";
 import type { PutCondition, PutResult } from "./storage.ts";
+import { tempName } from "./temp-names.ts";
 
 const FILE_MODE = 0o600;
 /** Answers of file systems without hard links (FAT, some network mounts), and of files that have too many. */
@@ -33,7 +34,7 @@ export class TempFile {
   static async create(folder: StorageFolder, key: string, random: () => number): Promise<TempFile> {
     const target = folder.pathOf(key);
     const parent = dirname(target);
-    const path = join(parent, TEMP_PREFIX + Math.floor(random() * 2 ** 52).toString(36));
+    const path = join(parent, tempName(random));
     const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
     await folder.prepare(parent);
     try {

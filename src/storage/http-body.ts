@@ -1,3 +1,4 @@
+import { systemClock } from "../clock.ts";
 import { WalrustError } from "../errors.ts";
 
 /** So much may wait for its reader before the connection is held. */
@@ -9,23 +10,43 @@ interface Flow {
   abort(reason: Error): void;
 }
 
+/**
+ * What a body has to bring while its reader waits: nobody is held for ever by one that drips. In the system's time, like the timeouts of
+ * the connection.
+ */
+export interface Pace {
+  readonly graceMs: number;
+  readonly slowestBytesPerMs: number;
+}
+
 /** The body of an answer as it comes. One reader; pieces are never used again by the connection. */
 export class HttpBody implements AsyncIterable<Uint8Array> {
   readonly #flow: Flow;
+  readonly #pace: Pace;
   readonly #typed: (error: unknown) => Error;
   readonly #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #state: "open" | "ended" | "failed" | "abandoned" = "open";
   #error: unknown;
   #wake: (() => void) | undefined;
+  #waitingSinceMs: number | undefined;
+  #waitedMs = 0;
+  #receivedBytes = 0;
 
-  constructor(flow: Flow, typed: (error: unknown) => Error) {
+  constructor(flow: Flow, pace: Pace, typed: (error: unknown) => Error) {
     this.#flow = flow;
+    this.#pace = pace;
     this.#typed = typed;
   }
 
   push(chunk: Uint8Array): void {
     if (this.#state !== "open") return;
+    this.#receivedBytes += chunk.length;
+    if (this.#isTooSlow()) {
+      this.fail(Object.assign(new Error("the answer comes too slowly"), { code: "TOO_SLOW" }));
+      this.#flow.abort(new Error("too slow"));
+      return;
+    }
     this.#waiting.push(chunk);
     this.#waitingBytes += chunk.length;
     if (this.#waitingBytes >= HIGH_WATER_BYTES) this.#flow.pause();
@@ -55,11 +76,19 @@ export class HttpBody implements AsyncIterable<Uint8Array> {
       }
       if (this.#state === "failed") throw this.#typed(this.#error);
       if (this.#state !== "open") return undefined;
+      this.#waitingSinceMs ??= systemClock.monotonicMs();
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
       this.#wake = undefined;
     }
+  }
+
+  #isTooSlow(): boolean {
+    if (this.#waitingSinceMs === undefined) return false;
+    this.#waitedMs += systemClock.monotonicMs() - this.#waitingSinceMs;
+    this.#waitingSinceMs = undefined;
+    return this.#waitedMs > this.#pace.graceMs + this.#receivedBytes / this.#pace.slowestBytesPerMs;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {

@@ -29,6 +29,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   UND_ERR_HEADERS_TIMEOUT: TIMEOUT,
   UND_ERR_BODY_TIMEOUT: TIMEOUT,
   ETIMEDOUT: TIMEOUT,
+  TOO_SLOW: { ...TIMEOUT, reason: "the answer comes too slowly" },
   UND_ERR_INVALID_ARG: { code: "STORAGE_REJECTED", reason: "it cannot be sent as it is" },
   UND_ERR_CLOSED: { code: "ABORTED", reason: "the storage was closed" },
   UND_ERR_DESTROYED: { code: "ABORTED", reason: "the storage was closed" },

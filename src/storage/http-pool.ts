@@ -1,8 +1,9 @@
+import { setMaxListeners } from "node:events";
 import type { LookupFunction } from "node:net";
 import type { Dispatcher } from "undici";
 import Pool from "undici/lib/dispatcher/pool.js";
 import { aborted } from "./abort.ts";
-import { HttpBody } from "./http-body.ts";
+import { HttpBody, type Pace } from "./http-body.ts";
 import { httpError } from "./http-error.ts";
 
 /** Three SYNs (at 0, 1 and 3 s) fit: after a network that swallowed everything comes back, one is on its way within 2 s. */
@@ -16,6 +17,8 @@ const ANSWER_TIMEOUT_MS = 15_000;
 const SLOWEST_BYTES_PER_MS = 32;
 /** Between two pieces of an answer. */
 const BODY_IDLE_TIMEOUT_MS = 30_000;
+/** Of one answer among several on a slow line, while somebody waits for it: less is no answer, even if it never stops. */
+const SLOWEST_ANSWER_BYTES_PER_MS = 1;
 /** Below the 20 s after which the strictest known providers close an idle connection. */
 const KEEP_ALIVE_MS = 15_000;
 
@@ -57,6 +60,7 @@ export class HttpPool {
   readonly #pool: Dispatcher;
   readonly #origin: string;
   readonly #answerTimeoutMs: number;
+  readonly #pace: Pace;
   readonly #observe: HttpPoolOptions["observe"];
 
   constructor(origin: string, options: HttpPoolOptions) {
@@ -64,11 +68,13 @@ export class HttpPool {
     this.#origin = origin;
     this.#observe = options.observe;
     this.#answerTimeoutMs = options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS;
+    const bodyIdleTimeoutMs = options.bodyIdleTimeoutMs ?? BODY_IDLE_TIMEOUT_MS;
+    this.#pace = { graceMs: bodyIdleTimeoutMs, slowestBytesPerMs: SLOWEST_ANSWER_BYTES_PER_MS };
     this.#pool = new Pool(origin, {
       connections,
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      bodyTimeout: options.bodyIdleTimeoutMs ?? BODY_IDLE_TIMEOUT_MS,
+      bodyTimeout: bodyIdleTimeoutMs,
       connect: {
         timeout: CONNECT_TIMEOUT_MS,
         ...(ca === undefined ? {} : { ca }),
@@ -85,7 +91,7 @@ export class HttpPool {
 
   #send(request: HttpRequest): Promise<HttpResponse> {
     return new Promise((resolve, reject) => {
-      const exchange = new Exchange(request, this.#origin, resolve, reject);
+      const exchange = new Exchange(request, this.#origin, this.#pace, resolve, reject);
       if (exchange.isOver) return;
       const { method, path, headers, body, answerTimeoutMs = this.#answerTimeoutMs } = request;
       this.#pool.dispatch(
@@ -113,6 +119,7 @@ export class HttpPool {
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: HttpRequest;
   readonly #origin: string;
+  readonly #pace: Pace;
   readonly #resolve: (response: HttpResponse) => void;
   readonly #reject: (error: unknown) => void;
   readonly #onAbort = () => this.#abort();
@@ -123,15 +130,21 @@ class Exchange implements Dispatcher.DispatchHandler {
   constructor(
     request: HttpRequest,
     origin: string,
+    pace: Pace,
     resolve: (response: HttpResponse) => void,
     reject: (error: unknown) => void,
   ) {
     this.#request = request;
     this.#origin = origin;
+    this.#pace = pace;
     this.#resolve = resolve;
     this.#reject = reject;
     if (request.signal?.aborted) this.#abort();
-    else request.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    else if (request.signal) {
+      // One signal may end many requests at once: more listeners than Node takes for a leak.
+      setMaxListeners(0, request.signal);
+      request.signal.addEventListener("abort", this.#onAbort, { once: true });
+    }
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -146,7 +159,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     headers: HttpResponse["headers"],
   ): void {
     if (status < 200) return;
-    this.#body = new HttpBody(controller, (error) => this.#typed(error));
+    this.#body = new HttpBody(controller, this.#pace, (error) => this.#typed(error));
     this.#resolve({ status, headers, body: this.#body });
   }
 

@@ -1,5 +1,6 @@
 import { formatLitestreamFilename, parseLitestreamFilename } from "../ltx/filename.ts";
 import type { Txid } from "../ltx/format.ts";
+import { keyProblem } from "./key-rules.ts";
 import { databaseKeys, type LtxKeys } from "./keys.ts";
 
 /**
@@ -31,7 +32,7 @@ export interface LitestreamFile {
 export function parseLitestreamKey(key: string): LitestreamFile | undefined {
   const match = OF_A_FOLDER.exec(key) ?? OF_A_BUCKET.exec(key);
   const range = match?.[3] === undefined ? undefined : parseLitestreamFilename(match[3]);
-  if (match === null || range === undefined) return undefined;
+  if (match === null || range === undefined || keyProblem(key) !== undefined) return undefined;
   return { database: match[1] ?? "", level: Number(match[2]), ...range };
 }
 

@@ -14,44 +14,46 @@ export interface S3Refusal {
 }
 
 /** S3's codes that say more than their status. Some exist at single providers only. */
-const BY_CODE: Readonly<Record<string, ErrorCode>> = {
-  NoSuchKey: "STORAGE_NOT_FOUND",
-  NoSuchBucket: "STORAGE_BUCKET_NOT_FOUND",
-  InvalidBucketName: "STORAGE_BUCKET_NOT_FOUND",
-  AccessDenied: "STORAGE_AUTH",
-  InvalidAccessKeyId: "STORAGE_AUTH",
-  SignatureDoesNotMatch: "STORAGE_AUTH",
-  AuthorizationHeaderMalformed: "STORAGE_AUTH",
-  ExpiredToken: "STORAGE_AUTH",
-  InvalidToken: "STORAGE_AUTH",
-  TokenRefreshRequired: "STORAGE_AUTH",
-  RequestTimeTooSkewed: "STORAGE_AUTH",
-  AccountProblem: "STORAGE_AUTH",
-  AllAccessDisabled: "STORAGE_AUTH",
-  PreconditionFailed: "STORAGE_CONFLICT",
-  // Somebody else was writing the object at that moment: whether the condition holds is not known yet.
-  ConditionalRequestConflict: "STORAGE_UNAVAILABLE",
-  OperationAborted: "STORAGE_UNAVAILABLE",
-  SlowDown: "STORAGE_THROTTLED",
-  SlowDownRead: "STORAGE_THROTTLED",
-  SlowDownWrite: "STORAGE_THROTTLED",
-  Throttling: "STORAGE_THROTTLED",
-  ThrottlingException: "STORAGE_THROTTLED",
-  TooManyRequests: "STORAGE_THROTTLED",
-  RequestLimitExceeded: "STORAGE_THROTTLED",
-  BandwidthLimitExceeded: "STORAGE_THROTTLED",
-  RequestTimeout: "STORAGE_TIMEOUT",
-  // The body did not arrive as it was sent: it is sent again.
-  BadDigest: "STORAGE_NETWORK",
-  IncompleteBody: "STORAGE_NETWORK",
-  XAmzContentSHA256Mismatch: "STORAGE_NETWORK",
-  QuotaExceeded: "STORAGE_FULL",
-  StorageFull: "STORAGE_FULL",
-  XMinioStorageFull: "STORAGE_FULL",
-  InsufficientCapacity: "STORAGE_FULL",
-  InternalError: "STORAGE_UNAVAILABLE",
-  ServiceUnavailable: "STORAGE_UNAVAILABLE",
-};
+const BY_CODE: ReadonlyMap<string, ErrorCode> = new Map(
+  Object.entries({
+    NoSuchKey: "STORAGE_NOT_FOUND",
+    NoSuchBucket: "STORAGE_BUCKET_NOT_FOUND",
+    InvalidBucketName: "STORAGE_BUCKET_NOT_FOUND",
+    AccessDenied: "STORAGE_AUTH",
+    InvalidAccessKeyId: "STORAGE_AUTH",
+    SignatureDoesNotMatch: "STORAGE_AUTH",
+    AuthorizationHeaderMalformed: "STORAGE_AUTH",
+    ExpiredToken: "STORAGE_AUTH",
+    InvalidToken: "STORAGE_AUTH",
+    TokenRefreshRequired: "STORAGE_AUTH",
+    RequestTimeTooSkewed: "STORAGE_AUTH",
+    AccountProblem: "STORAGE_AUTH",
+    AllAccessDisabled: "STORAGE_AUTH",
+    PreconditionFailed: "STORAGE_CONFLICT",
+    // Somebody else was writing the object at that moment: whether the condition holds is not known yet.
+    ConditionalRequestConflict: "STORAGE_UNAVAILABLE",
+    OperationAborted: "STORAGE_UNAVAILABLE",
+    SlowDown: "STORAGE_THROTTLED",
+    SlowDownRead: "STORAGE_THROTTLED",
+    SlowDownWrite: "STORAGE_THROTTLED",
+    Throttling: "STORAGE_THROTTLED",
+    ThrottlingException: "STORAGE_THROTTLED",
+    TooManyRequests: "STORAGE_THROTTLED",
+    RequestLimitExceeded: "STORAGE_THROTTLED",
+    BandwidthLimitExceeded: "STORAGE_THROTTLED",
+    RequestTimeout: "STORAGE_TIMEOUT",
+    // The body did not arrive as it was sent: it is sent again.
+    BadDigest: "STORAGE_NETWORK",
+    IncompleteBody: "STORAGE_NETWORK",
+    XAmzContentSHA256Mismatch: "STORAGE_NETWORK",
+    QuotaExceeded: "STORAGE_FULL",
+    StorageFull: "STORAGE_FULL",
+    XMinioStorageFull: "STORAGE_FULL",
+    InsufficientCapacity: "STORAGE_FULL",
+    InternalError: "STORAGE_UNAVAILABLE",
+    ServiceUnavailable: "STORAGE_UNAVAILABLE",
+  } as const),
+);
 
 /** A 404 is missing here on purpose: without S3's own word it proves nothing but that something answered. */
 const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
@@ -74,7 +76,7 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
 /** The typed error of a refusal, from S3's code and the status, never from text. */
 export function s3Error(refusal: S3Refusal): WalrustError {
   const { status, code, what, bucketRegion, retryAfterMs } = refusal;
-  const kind = (code === undefined ? undefined : BY_CODE[code]) ?? BY_STATUS[status] ?? rest(status);
+  const kind = meaningOf(status, code);
   const hint =
     bucketRegion === undefined ? HINTS[kind] : `Set the region to ${bucketRegion}, where the bucket is.`;
   return new WalrustError(kind, `${what}: refused with ${status}${code === undefined ? "" : ` ${code}`}`, {
@@ -85,6 +87,13 @@ export function s3Error(refusal: S3Refusal): WalrustError {
     },
     ...(hint === undefined ? {} : { hint }),
   });
+}
+
+function meaningOf(status: number, code: string | undefined): ErrorCode {
+  const byCode = code === undefined ? undefined : BY_CODE.get(code);
+  // History is begun anew where nothing is: for that, both must say so.
+  if (byCode !== undefined && (byCode !== "STORAGE_NOT_FOUND" || status === 404)) return byCode;
+  return BY_STATUS[status] ?? rest(status);
 }
 
 function rest(status: number): ErrorCode {

@@ -42,6 +42,11 @@ export async function* listObjects(
   }
 }
 
+/** Beyond it a list is taken for one that never ends: what walrust keeps has a small part of that. */
+const MOST_OBJECTS = 10_000_000;
+/** Servers may give pages of a few keys, or none when they filtered them all: so few they never are. */
+const MOST_EMPTY_PAGES = 1000;
+
 async function* pages(
   { rare, persistence }: ListContext,
   root: string,
@@ -50,8 +55,22 @@ async function* pages(
 ): AsyncGenerator<StoredObject> {
   const sdk = await rare.sdk();
   let token: string | undefined;
+  let objects = 0;
+  let emptyPages = 0;
+  let first: string | undefined;
   do {
     const page = await persistence.run(() => sdk.list(root + prefix, token, signal), signal);
+    objects += page.objects.length;
+    emptyPages = page.objects.length === 0 ? emptyPages + 1 : 0;
+    const isAgain = first !== undefined && page.objects[0]?.key === first;
+    first = page.objects[0]?.key;
+    const isEndless =
+      isAgain ||
+      objects > MOST_OBJECTS ||
+      emptyPages > MOST_EMPTY_PAGES ||
+      (page.next !== undefined && page.next === token);
+    if (isEndless)
+      throw new WalrustError("STORAGE_REJECTED", `the list of ${root}${prefix} does not come to an end`);
     for (const { key, ...facts } of page.objects) yield { key: key.slice(root.length), ...facts };
     token = page.next;
   } while (token !== undefined);

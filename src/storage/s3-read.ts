@@ -1,17 +1,21 @@
 import { isWalrustError, WalrustError } from "../errors.ts";
 import type { HttpResponse } from "./http-pool.ts";
 import { isTransient, type Persistence } from "./retry.ts";
+import { etagIn } from "./s3-put.ts";
 import type { S3Requests } from "./s3-requests.ts";
 import type { ReadOptions } from "./storage.ts";
 
 /** A read that has brought something is not given up sooner: a restore of hours outlives a restart of the storage. */
 const PATIENCE_MS = 120_000;
+/** An answer that brought less before it stopped is no progress; so many in a row, and the read is given up. */
+const LEAST_PROGRESS_BYTES = 64 * 1024;
+const MOST_SLOW_ANSWERS = 5;
 
 /** An answer whose first piece has come. */
 interface Opened {
   readonly response: HttpResponse;
   readonly first: Uint8Array | undefined;
-  readonly etag: string | undefined;
+  readonly etag: string;
   /** Where the bytes that are wanted end: the object's end, or the range's. Undefined: not known before the answer's end. */
   readonly end: number | undefined;
 }
@@ -27,6 +31,7 @@ export async function* readObject(
   const wantedEnd = length === undefined ? Number.POSITIVE_INFINITY : offset + length;
   let position = offset;
   let etag: string | undefined;
+  let slowAnswers = 0;
   for (;;) {
     // The first piece belongs to the attempt: an answer that brings nothing counts as a failure, one that does starts anew.
     const wanted = { position, wantedEnd, etag, signal };
@@ -34,7 +39,13 @@ export async function* readObject(
     const opened = await persistence.run(() => open(requests, key, wanted), signal, patienceMs);
     if (opened === undefined) return;
     const { response, first, end } = opened;
-    etag ??= opened.etag;
+    // A server may not know If-Match, and a cache between may keep an older version.
+    if (etag !== undefined && opened.etag !== etag) {
+      response.body.abandon();
+      throw changedMeanwhile(key);
+    }
+    etag = opened.etag;
+    const from = position;
     try {
       for (let piece = first; piece !== undefined; piece = await response.body.next()) {
         const wanted = piece.length > wantedEnd - position ? piece.subarray(0, wantedEnd - position) : piece;
@@ -44,8 +55,10 @@ export async function* readObject(
       }
       if (end === undefined || position >= end) return;
     } catch (error) {
-      // Without an etag a resumed read could mix two versions.
-      if (!isTransient(error) || etag === undefined) throw error;
+      if (!isTransient(error)) throw error;
+      const isTooSlow = error.code === "STORAGE_TIMEOUT" && position - from < LEAST_PROGRESS_BYTES;
+      slowAnswers = isTooSlow ? slowAnswers + 1 : 0;
+      if (slowAnswers === MOST_SLOW_ANSWERS) throw error;
     } finally {
       response.body.abandon();
     }
@@ -76,14 +89,13 @@ async function open(requests: S3Requests, key: string, wanted: Wanted): Promise<
       signal,
     });
   } catch (error) {
-    if (isWalrustError(error) && error.details["status"] === 416) return undefined;
-    if (isWalrustError(error, "STORAGE_CONFLICT")) {
-      throw new WalrustError("STORAGE_CONFLICT", `${key} was changed while it was read`, { cause: error });
-    }
-    throw error;
+    if (!whole && isWalrustError(error) && error.details["status"] === 416) return undefined;
+    throw isWalrustError(error, "STORAGE_CONFLICT") ? changedMeanwhile(key, error) : error;
   }
   try {
-    const size = sizeOf(response, key, position);
+    const size = sizeOf(response, key, whole ? undefined : position);
+    // Without one a resumed read could mix two versions.
+    const opened = etagIn(response.headers, key);
     const first = await response.body.next();
     const end = size === undefined ? undefined : Math.min(size, wantedEnd);
     if (first === undefined && end !== undefined && position < end) {
@@ -92,20 +104,26 @@ async function open(requests: S3Requests, key: string, wanted: Wanted): Promise<
         `${key}: storage answered with none of the bytes that it has`,
       );
     }
-    const header = response.headers["etag"];
-    return { response, first, etag: typeof header === "string" ? header : undefined, end };
+    return { response, first, etag: opened, end };
   } catch (error) {
     response.body.abandon();
     throw error;
   }
 }
 
-/** Size of the object, and proof that the answer begins at `position`. */
-function sizeOf(response: HttpResponse, key: string, position: number): number | undefined {
-  if (response.status === 206) {
+function changedMeanwhile(key: string, cause?: unknown): WalrustError {
+  return new WalrustError("STORAGE_CONFLICT", `${key} was changed while it was read`, { cause });
+}
+
+/**
+ * Size of the object, and proof that the answer begins where it should.
+ * @param position undefined: no range was asked for
+ */
+function sizeOf(response: HttpResponse, key: string, position: number | undefined): number | undefined {
+  if (response.status === 206 && position !== undefined) {
     const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(String(response.headers["content-range"]));
     if (range !== null && Number(range[1]) === position) return Number(range[2]);
-  } else if (position === 0) {
+  } else if (response.status === 200 && (position ?? 0) === 0) {
     const length = response.headers["content-length"];
     return typeof length === "string" ? Number(length) : undefined;
   }

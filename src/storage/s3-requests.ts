@@ -1,10 +1,13 @@
 import { isWalrustError, type WalrustError } from "../errors.ts";
 import type { HttpPool, HttpRequest, HttpResponse } from "./http-pool.ts";
+import { assertDocument, assertNoBody, assertNoPage } from "./s3-answer.ts";
 import { keyPath, queryString, type S3Endpoint } from "./s3-endpoint.ts";
 import { retryAfterMs, s3CodeIn, s3Error } from "./s3-error.ts";
 import type { S3Signer } from "./s3-signer.ts";
 
-const MAX_ERROR_DOCUMENT_BYTES = 64 * 1024;
+const MAX_SMALL_BODY_BYTES = 64 * 1024;
+/** What an error means that came with 200, when its code says nothing. */
+const SERVER_ERROR = 500;
 
 export interface S3Request {
   readonly method: HttpRequest["method"];
@@ -35,6 +38,35 @@ export class S3Requests {
 
   /** Resolves with an answer of status 2xx, its body unread. Errors: STORAGE_*, ABORTED. */
   async send(request: S3Request): Promise<HttpResponse> {
+    const response = await this.#sendInTime(request);
+    try {
+      assertNoPage(response, this.#what(request));
+    } catch (error) {
+      response.body.abandon();
+      throw error;
+    }
+    return response;
+  }
+
+  /** An answer without a body, or of one whose body does not matter. */
+  async sendAndDrain(request: S3Request): Promise<HttpResponse> {
+    const response = await this.send(request);
+    const body = await response.body.collect(MAX_SMALL_BODY_BYTES);
+    if (request.method === "PUT") assertNoBody(body, this.#what(request));
+    return response;
+  }
+
+  /** An answer that is a small document with this root, and nothing else. */
+  async sendForDocument(request: S3Request, root: string): Promise<void> {
+    const what = this.#what(request);
+    const response = await this.send(request);
+    const body = await response.body.collect(MAX_SMALL_BODY_BYTES);
+    if (assertDocument(body, root, what) === root) return;
+    throw s3Error({ status: SERVER_ERROR, code: s3CodeIn(body), what });
+  }
+
+  /** Once more where this machine's clock is off. */
+  async #sendInTime(request: S3Request): Promise<HttpResponse> {
     const response = await this.#sendOnce(request);
     if (response.status < 300) return response;
     const error = await this.#refusal(request, response);
@@ -47,13 +79,6 @@ export class S3Requests {
     const again = await this.#sendOnce(request);
     if (again.status < 300) return again;
     throw await this.#refusal(request, again);
-  }
-
-  /** An answer whose body does not matter. */
-  async sendAndDrain(request: S3Request): Promise<HttpResponse> {
-    const response = await this.send(request);
-    await response.body.collect(MAX_ERROR_DOCUMENT_BYTES);
-    return response;
   }
 
   async #sendOnce({ method, key, query = {}, headers = {}, body, signal }: S3Request): Promise<HttpResponse> {
@@ -77,13 +102,17 @@ export class S3Requests {
     });
   }
 
+  #what({ method, key }: S3Request): string {
+    return `${method} ${this.#bucketUrl}/${key}`;
+  }
+
   async #refusal(request: S3Request, response: HttpResponse): Promise<WalrustError> {
     const { headers, status } = response;
     const region = headers["x-amz-bucket-region"];
     return s3Error({
       status,
       code: await codeOf(response),
-      what: `${request.method} ${this.#bucketUrl}/${request.key}`,
+      what: this.#what(request),
       bucketRegion: typeof region === "string" ? region : undefined,
       retryAfterMs: retryAfterMs(headers["retry-after"]),
     });
@@ -93,7 +122,7 @@ export class S3Requests {
 /** An error document that is cut or too long says nothing more than the status. */
 async function codeOf(response: HttpResponse): Promise<string | undefined> {
   try {
-    return s3CodeIn(await response.body.collect(MAX_ERROR_DOCUMENT_BYTES));
+    return s3CodeIn(await response.body.collect(MAX_SMALL_BODY_BYTES));
   } catch (error) {
     if (isWalrustError(error, "ABORTED")) throw error;
     return undefined;

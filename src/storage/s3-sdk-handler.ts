@@ -1,4 +1,5 @@
-import type { HttpPool, HttpRequest } from "./http-pool.ts";
+import type { HttpPool, HttpRequest, HttpResponse } from "./http-pool.ts";
+import { assertDocument, assertNoPage } from "./s3-answer.ts";
 import { queryString, type S3Endpoint } from "./s3-endpoint.ts";
 
 /** Pages of lists and documents of results: a list of 1,000 long keys has 2 MB. */
@@ -42,11 +43,7 @@ export class SdkHandler {
     const host = request.port === undefined ? request.hostname : `${request.hostname}:${request.port}`;
     if (host !== this.#host) throw new Error(`the SDK asks ${host}, the pool is connected to ${this.#host}`);
     const body = bytesOf(request.body);
-    const {
-      status,
-      headers,
-      body: answer,
-    } = await this.#pool.request({
+    const response = await this.#pool.request({
       method: request.method as HttpRequest["method"],
       path: request.path + queryString(flatten(request.query ?? {})),
       headers: request.headers,
@@ -54,7 +51,9 @@ export class SdkHandler {
       signal: options.abortSignal instanceof AbortSignal ? options.abortSignal : undefined,
       ...(body === undefined ? {} : { body }),
     });
-    const document = await answer.collect(MAX_DOCUMENT_BYTES);
+    const { status, headers } = response;
+    const document = await response.body.collect(MAX_DOCUMENT_BYTES);
+    if (status < 300) assertAnswers(request, response, document);
     return { response: { statusCode: status, headers: joined(headers), body: document } };
   }
 
@@ -65,6 +64,22 @@ export class SdkHandler {
   httpHandlerConfigs(): Record<string, never> {
     return {};
   }
+}
+
+/** The SDK takes any XML for the answer to anything, and an empty body for one without entries. Errors: STORAGE_NETWORK. */
+function assertAnswers(request: SdkRequest, response: HttpResponse, document: Uint8Array): void {
+  const what = `${request.method} ${request.hostname}${request.path}`;
+  assertNoPage(response, what);
+  const root = rootOfAnswer(request);
+  if (root !== undefined) assertDocument(document, root, what);
+}
+
+/** Undefined: it has no body. */
+function rootOfAnswer({ method, query = {} }: SdkRequest): string | undefined {
+  if (method === "GET") return "ListBucketResult";
+  if (method !== "POST") return undefined;
+  if ("delete" in query) return "DeleteResult";
+  return "uploads" in query ? "InitiateMultipartUploadResult" : "CompleteMultipartUploadResult";
 }
 
 function bytesOf(body: unknown): Uint8Array | undefined {

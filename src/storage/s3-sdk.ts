@@ -4,6 +4,7 @@ import {
   CreateMultipartUploadCommand,
   DeleteObjectsCommand,
   ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
   S3Client,
   type ServerSideEncryption,
   type StorageClass,
@@ -31,6 +32,12 @@ export interface ListedObject {
   readonly key: string;
   readonly sizeBytes: number;
   readonly lastModifiedMs: number;
+}
+
+export interface ListedPage {
+  readonly objects: readonly ListedObject[];
+  /** Asks for the page that follows. */
+  readonly next: string | undefined;
 }
 
 /**
@@ -83,7 +90,7 @@ export class S3Sdk {
     prefix: string,
     token: string | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<{ readonly objects: readonly ListedObject[]; readonly next: string | undefined }> {
+  ): Promise<ListedPage> {
     const what = `list s3://${this.#options.bucket}/${prefix}`;
     const page = await this.#send(what, signal, (abort) =>
       this.#client.send(
@@ -91,16 +98,7 @@ export class S3Sdk {
         abort,
       ),
     );
-    if (page.IsTruncated === true && page.NextContinuationToken === undefined) {
-      throw new WalrustError("STORAGE_REJECTED", `${what}: the page says that more follow, but not where`);
-    }
-    const objects = (page.Contents ?? []).map(({ Key, Size, LastModified }) => {
-      if (Key === undefined || Size === undefined || LastModified === undefined) {
-        throw new WalrustError("STORAGE_REJECTED", `${what}: an entry lacks its key, size or time`);
-      }
-      return { key: Key, sizeBytes: Size, lastModifiedMs: LastModified.getTime() };
-    });
-    return { objects, next: page.IsTruncated === true ? page.NextContinuationToken : undefined };
+    return pageOf(page, prefix, what);
   }
 
   /** At most 1,000 keys. */
@@ -200,12 +198,43 @@ export class S3Sdk {
     signal: AbortSignal | undefined,
     send: (options: { abortSignal?: AbortSignal }) => Promise<T>,
   ): Promise<T> {
+    const options = signal === undefined ? {} : { abortSignal: signal };
     try {
-      return await send(signal === undefined ? {} : { abortSignal: signal });
+      return await send(options).catch((error: unknown) => {
+        // By now the SDK has taken over the storage's time, from the Date of this refusal.
+        if (error instanceof Error && error.name === "RequestTimeTooSkewed") return send(options);
+        throw error;
+      });
     } catch (error) {
       throw typed(error, what);
     }
   }
+}
+
+/** S3's limit. */
+const LONGEST_KEY_BYTES = 1024;
+
+/** A page that says where it ends and has only what was asked for: whatever else it is proves nothing. Errors: STORAGE_REJECTED. */
+function pageOf(page: ListObjectsV2CommandOutput, prefix: string, what: string): ListedPage {
+  const wrong = (reason: string) => new WalrustError("STORAGE_REJECTED", `${what}: ${reason}`);
+  const { IsTruncated, NextContinuationToken: next, Prefix, Contents = [] } = page;
+  if (IsTruncated === undefined) throw wrong("the page does not say whether more follow");
+  if (IsTruncated && next === undefined) throw wrong("the page says that more follow, but not where");
+  if (Prefix !== undefined && Prefix !== prefix) throw wrong("the page is one of another list");
+  const objects = Contents.map(({ Key, Size, LastModified }) => {
+    if (Key === undefined || Size === undefined || LastModified === undefined)
+      throw wrong("an entry lacks its key, size or time");
+    if (!Key.startsWith(prefix) || Buffer.byteLength(Key) > LONGEST_KEY_BYTES)
+      throw wrong("an entry was not asked for");
+    if (!Number.isSafeInteger(Size) || Size < 0) throw wrong(`${Key} has no size that can be`);
+    return { key: Key, sizeBytes: Size, lastModifiedMs: LastModified.getTime() };
+  });
+  return { objects, next: IsTruncated ? next : undefined };
+}
+
+interface S3Failure {
+  readonly $metadata?: { readonly httpStatusCode?: number };
+  readonly $fault?: string;
 }
 
 /** The SDK's exceptions carry S3's code as their name and the status in their metadata. */
@@ -217,7 +246,11 @@ function typed(error: unknown, what: string): unknown {
       hint: "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or any other source of the AWS credential chain.",
     });
   }
-  const { $metadata: metadata } = error as { $metadata?: { httpStatusCode?: number } };
+  const { $metadata: metadata, $fault: fault } = error as S3Failure;
   if (metadata?.httpStatusCode === undefined) return error;
-  return s3Error({ status: metadata.httpStatusCode, code: error.name, what });
+  // S3's errors say whose fault they are; all others come from reading the answer.
+  if (fault !== undefined) return s3Error({ status: metadata.httpStatusCode, code: error.name, what });
+  return new WalrustError("STORAGE_REJECTED", `${what}: the answer cannot be read: ${error.name}`, {
+    cause: error,
+  });
 }

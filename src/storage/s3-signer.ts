@@ -1,6 +1,6 @@
 import { createHash, createHmac, type Hash, type Hmac } from "node:crypto";
 import { SignatureV4 } from "@smithy/signature-v4";
-import type { Clock } from "../clock.ts";
+import { type Clock, LATEST_TIME_MS } from "../clock.ts";
 import type { HttpRequest } from "./http-pool.ts";
 
 export interface Credentials {
@@ -59,7 +59,7 @@ export class S3Signer {
   /** This machine's clock is off by more than S3 allows: its own time, from a Date header, is used from now on. */
   adoptTime(date: string | string[] | undefined): boolean {
     const serverMs = typeof date === "string" ? Date.parse(date) : Number.NaN;
-    if (Number.isNaN(serverMs)) return false;
+    if (!(serverMs >= 0 && serverMs <= LATEST_TIME_MS)) return false;
     this.#skewMs = serverMs - this.#clock.now();
     return true;
   }

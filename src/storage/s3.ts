@@ -1,8 +1,9 @@
+import { LATEST_TIME_MS } from "../clock.ts";
 import type { StorageSettings } from "../config/settings.ts";
 import { isWalrustError, WalrustError } from "../errors.ts";
 import { checkAborted } from "./abort.ts";
 import type { StorageDependencies } from "./dependencies.ts";
-import { HttpPool } from "./http-pool.ts";
+import { HttpPool, type HttpResponse } from "./http-pool.ts";
 import { assertKey, assertListPrefix } from "./key-rules.ts";
 import { s3RequestObserver } from "./request-observer.ts";
 import { Persistence } from "./retry.ts";
@@ -80,7 +81,8 @@ class S3Storage implements contract.Storage {
   async check({ signal }: contract.CallOptions = {}): Promise<void> {
     const query = { "list-type": "2", "max-keys": "1", prefix: this.#prefix };
     const { requests, persistence } = this.#context;
-    await persistence.run(() => requests.sendAndDrain({ method: "GET", key: "", query, signal }), signal);
+    const request = { method: "GET", key: "", query, signal } as const;
+    await persistence.run(() => requests.sendForDocument(request, "ListBucketResult"), signal);
   }
 
   async put(key: string, body: Uint8Array, options: contract.PutOptions = {}): Promise<contract.PutResult> {
@@ -99,6 +101,7 @@ class S3Storage implements contract.Storage {
     const path = this.#at(key);
     return persistence.run(async () => {
       const response = await requests.send({ method: "GET", key: path, signal });
+      assertWhole(response, key);
       if (Number(response.headers["content-length"]) > maxBytes) {
         response.body.abandon();
         throw new WalrustError("STORAGE_REJECTED", `${key} is larger than ${maxBytes} bytes`);
@@ -163,13 +166,21 @@ class S3Storage implements contract.Storage {
   }
 }
 
+/** Nobody asked for a part. */
+function assertWhole({ status, body }: HttpResponse, key: string): void {
+  if (status === 200) return;
+  body.abandon();
+  throw new WalrustError("STORAGE_REJECTED", `${key}: storage answered ${status} to a GET of the whole`);
+}
+
 function headOf(
   key: string,
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): contract.ObjectHead {
   const sizeBytes = Number(headers["content-length"]);
   const lastModifiedMs = Date.parse(String(headers["last-modified"]));
-  if (!Number.isSafeInteger(sizeBytes) || Number.isNaN(lastModifiedMs)) {
+  const isTime = lastModifiedMs >= 0 && lastModifiedMs <= LATEST_TIME_MS;
+  if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0 || !isTime) {
     throw new WalrustError("STORAGE_REJECTED", `${key}: storage told no size or no time`);
   }
   const sha256 = headers["x-amz-meta-sha256"];

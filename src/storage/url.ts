@@ -54,7 +54,7 @@ function parseFolder(url: string): string {
   }
   const folder = resolve(path);
   if (folder === "/") throw invalid(url, "the root folder of the machine cannot be a storage");
-  if (path.includes("\0")) throw invalid(url, "it contains a control character");
+  if (/\p{Cc}/u.test(path)) throw invalid(url, "it contains a control character");
   return folder;
 }
 

@@ -5,6 +5,7 @@ import { WalrustError } from "../errors.ts";
  *
  *     id     16 hex digits, never zero: the node ID in the headers of its files
  *     epoch  from 1; each writer that takes over has a higher one, and fences all before it
+ *     boot   the run of the machine that wrote it: a copy of a machine has its id, and never its run
  *     host, pid, since (RFC 3339): for people, and to know on the same machine whether it still runs
  *
  * Keys beyond these are left for later versions.
@@ -14,6 +15,8 @@ export interface WriterRecord {
   readonly epoch: number;
   readonly host: string;
   readonly pid: number;
+  /** bootId() of process-identity.ts; absent in records of versions that did not tell. */
+  readonly boot?: string;
   /** When it took the database over, Unix ms. */
   readonly sinceMs: number;
 }
@@ -26,10 +29,12 @@ const MAX_HOST_LENGTH = 255;
 const ID = /^(?!0{16})[0-9a-f]{16}$/;
 /** Names of hosts go into messages as they are. */
 const HOST = /^[^\p{Cc}]*$/u;
+const BOOT = /^[\w-]{0,64}$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/;
 
-export function formatWriterRecord({ id, epoch, host, pid, sinceMs }: WriterRecord): Uint8Array {
-  const document = { id: formatWriterId(id), epoch, host, pid, since: new Date(sinceMs).toISOString() };
+export function formatWriterRecord({ id, epoch, host, pid, boot, sinceMs }: WriterRecord): Uint8Array {
+  const since = new Date(sinceMs).toISOString();
+  const document = { id: formatWriterId(id), epoch, host, pid, boot, since };
   return Buffer.from(`${JSON.stringify(document)}\n`);
 }
 
@@ -44,16 +49,18 @@ export function parseWriterId(text: unknown): WriterId | undefined {
 
 /** @param objectName for messages. Errors: INTEGRITY_FORMAT. */
 export function parseWriterRecord(bytes: Uint8Array, objectName: string): WriterRecord {
-  const { id, epoch, host, pid, since } = fieldsOf(bytes, objectName);
+  const { id, epoch, host, pid, boot, since } = fieldsOf(bytes, objectName);
   const writerId = parseWriterId(id);
   if (writerId === undefined) throw corrupt(objectName, "id");
   if (!isCount(epoch)) throw corrupt(objectName, "epoch");
   if (typeof host !== "string" || host.length > MAX_HOST_LENGTH || !HOST.test(host))
     throw corrupt(objectName, "host");
   if (!isCount(pid)) throw corrupt(objectName, "pid");
+  const isBoot = typeof boot === "string" && BOOT.test(boot);
+  if (boot !== undefined && !isBoot) throw corrupt(objectName, "boot");
   const sinceMs = typeof since === "string" && TIME.test(since) ? Date.parse(since) : Number.NaN;
   if (Number.isNaN(sinceMs)) throw corrupt(objectName, "since");
-  return { id: writerId, epoch, host, pid, sinceMs };
+  return { id: writerId, epoch, host, pid, ...(isBoot && { boot }), sinceMs };
 }
 
 function fieldsOf(bytes: Uint8Array, objectName: string): Readonly<Record<string, unknown>> {

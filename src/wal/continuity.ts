@@ -18,6 +18,8 @@ import { framesBefore, type LogPosition } from "./position.ts";
  *   order, so nothing was appended to the captured generation, and the file was not cut since.
  * - salt-1 is one more (walRestartHdr): the present generation follows the captured one directly. Each restart adds one; a connection that finds an
  *   empty log and never restarted one draws both salts at random (Wal.nCkpt is 0), which is then no proof, or is one by mistake once in 2^32.
+ * - The machine kept its power since the cursor was known to be right. Otherwise SQLite may have lost commits that were captured, in the middle of
+ *   which frames are left in their places: then the tail is "unknown".
  * - A log is restarted only when it is wholly backfilled, so the captured state is what the main file held when the present generation began.
  * The checkpoint sequence proves nothing: each connection counts it for itself.
  */

@@ -58,7 +58,8 @@ export function decodeWalHeader(bytes: Uint8Array): WalHeader | undefined {
   };
 }
 
-function isPageSize(bytes: number): boolean {
+/** One that SQLite knows: a power of two from 512 to 65536. */
+export function isPageSize(bytes: number): boolean {
   return bytes >= PAGE_SIZE_MIN && bytes <= PAGE_SIZE_MAX && (bytes & (bytes - 1)) === 0;
 }
 

@@ -4,6 +4,8 @@ import { INPUT_SIZE, LOCK_BYTE, ROWS_OFFSET } from "../wasm/layout.ts";
 import { WAL_FRAME_HEADER_SIZE } from "./position.ts";
 import type { ReadAt } from "./read-at.ts";
 
+const MAX_PGNO = 0xffffffff;
+
 export interface PageMapOptions {
   /** The window's first page: 1, then what `finish` said. */
   readonly fromPgno: number;
@@ -29,7 +31,8 @@ export interface PageRows {
  */
 export class PageMap {
   readonly #core: Core;
-  #commitPages = 0;
+  /** Behind the last page that is wanted. */
+  #endPgno = 0;
   #frameSize = 0;
 
   constructor(core: Core) {
@@ -38,10 +41,11 @@ export class PageMap {
 
   begin(options: PageMapOptions): void {
     const { fromPgno, commitPages, pageSizeBytes, expectedFrames } = options;
-    this.#commitPages = commitPages;
+    // One page more than 32 bits can count would be none at all; SQLite has no page of the last number.
+    this.#endPgno = Math.min(commitPages + 1, MAX_PGNO);
     this.#frameSize = WAL_FRAME_HEADER_SIZE + pageSizeBytes;
     const lockPgno = LOCK_BYTE / pageSizeBytes + 1;
-    this.#core.wasm.pageMapBegin(fromPgno, commitPages + 1, lockPgno, expectedFrames);
+    this.#core.wasm.pageMapBegin(fromPgno, this.#endPgno, lockPgno, expectedFrames);
   }
 
   /**
@@ -67,7 +71,7 @@ export class PageMap {
     return {
       rows: this.#core.borrowU32(ROWS_OFFSET, count * 2),
       count,
-      nextPgno: end <= this.#commitPages ? end : undefined,
+      nextPgno: end < this.#endPgno ? end : undefined,
     };
   }
 }

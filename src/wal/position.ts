@@ -29,6 +29,14 @@ export function framesBefore(position: LogPosition, pageSizeBytes: number): numb
   return (position.offset - WAL_HEADER_SIZE) / (WAL_FRAME_HEADER_SIZE + pageSizeBytes);
 }
 
+/** Whether a place in a log can be one: 0 or more whole frames lie before it. */
+export function isBetweenFrames({ offset }: Pick<LogPosition, "offset">, pageSizeBytes: number): boolean {
+  const frameSize = WAL_FRAME_HEADER_SIZE + pageSizeBytes;
+  return (
+    Number.isSafeInteger(offset) && offset >= WAL_HEADER_SIZE && (offset - WAL_HEADER_SIZE) % frameSize === 0
+  );
+}
+
 export function isSameGeneration(a: Generation, b: Generation): boolean {
   return a.salt1 === b.salt1 && a.salt2 === b.salt2 && a.sequence === b.sequence;
 }

@@ -9,7 +9,9 @@ async function watched(...names: readonly string[]): Promise<{ at: Scene; watch:
   const at = scene();
   for (const name of names) addNotes(openApplication(at.path(`${name}.db`)), 3);
   const watch = startWatch(at, { databases: names.map((name) => `${name}.db`) });
-  for (const name of names) await watch.untilPublished(name);
+  // a file is in storage a little before the daemon itself knows of it
+  for (const name of names)
+    await watch.untilEvent("snapshot", { matching: ({ database }) => database === name });
   return { at, watch };
 }
 

@@ -231,16 +231,19 @@ describe("finding daemons", () => {
 
   test("one that does not answer does not hide the others", async () => {
     const folder = privateFolder();
-    await listen({}, folder);
+    let isAsked = false;
+    const status = () => {
+      isAsked = true;
+      return document();
+    };
+    await listen({ status }, folder);
     const stuck = createServer(() => {});
     await new Promise<void>((resolve) => stuck.listen(join(folder, "1.sock"), resolve));
     onTestFinished(() => void stuck.close());
     const clock = new ManualClock();
     const found = find([folder], clock);
-    await vi.waitUntil(async () => {
-      await clock.advance(1000);
-      return clock.monotonicMs() > 6000;
-    });
+    await vi.waitUntil(() => isAsked && clock.sleepers === 1, { timeout: 40_000 }); // the other one's answer is there
+    await clock.advance(6000);
     expect(await found).toMatchObject({ daemons: [{ pid: 7 }], failures: [{ code: "LOCAL_IO" }] });
   });
 

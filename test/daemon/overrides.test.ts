@@ -80,7 +80,7 @@ async function daemon(stage: Stage, own: DatabaseSettings): Promise<WalrustEvent
   });
   // its socket answers when it does; the clock goes on meanwhile
   const until = (condition: () => boolean) =>
-    vi.waitUntil(() => stage.clock.advance(500).then(condition), { timeout: 10_000, interval: 5 });
+    vi.waitUntil(() => stage.clock.advance(500).then(condition), { timeout: 40_000, interval: 5 });
   onTestFinished(async () => {
     stop.abort();
     await until(() => isOver);

@@ -20,7 +20,7 @@ async function untilHinted(hint: ReturnType<typeof vi.fn>, path: string): Promis
       writeFileSync(path, `${writes}`);
       return hint.mock.calls.length > 0;
     },
-    { timeout: 10_000, interval: 50 },
+    { timeout: 40_000, interval: 50 },
   );
 }
 

@@ -18,7 +18,7 @@ test("objects flipped, cut, dropped and swapped: verify ends with 5, restore ref
     "replaced by another file of the chain",
   ]);
   await damageEach(at, 4, ["dropped"]);
-}, 60_000);
+}, 120_000);
 
 test("the same object under a second name", async () => {
   const at = await soundChain();
@@ -85,7 +85,7 @@ test("a manifest that is deleted or damaged, also under a running daemon: everyt
   expect(database).toMatchObject({ manifest: "ok", findings: [] });
   expect(JSON.parse(readFileSync(manifest, "utf8")).files).toHaveLength(database.files);
   expectRestored(await restored(at, "app"), contentOf(app));
-}, 60_000);
+}, 120_000);
 
 test("a manifest of a newer walrust is refused by all, and left alone", async () => {
   const at = await soundChain();
@@ -107,7 +107,7 @@ test("a manifest of a newer walrust is refused by all, and left alone", async ()
   }
   expect(existsSync(out)).toBe(false);
   expect(readFileSync(manifest, "utf8")).toBe('{"version":2}');
-}, 60_000);
+}, 120_000);
 
 /** 0 as long as the manifest is what the test made of it. */
 function namedTxid(at: Scene): bigint {

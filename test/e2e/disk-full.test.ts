@@ -27,7 +27,7 @@ test("the storage folder's disk is full: it says so, loses nothing, and goes on 
   await watch.untilPublished("app", head);
   await watch.drain();
   expectRestored(await restored(onDisk, "app"), contentOf(app));
-}, 60_000);
+}, 120_000);
 
 test("storage is away and the shadow folder's disk is full: the application goes on, nothing is lost, it recovers by itself", async () => {
   const at = scene();
@@ -58,7 +58,7 @@ test("storage is away and the shadow folder's disk is full: the application goes
   const exit = await runWalrust(at, args, { env: storage.env });
   expect(exit.code, exit.stderr).toBe(0);
   expectRestored(out, contentOf(app));
-}, 60_000);
+}, 120_000);
 
 function codeOf(error: unknown): unknown {
   return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;

@@ -25,7 +25,7 @@ test("the manifest is written soon after a burst ends: a head deleted after that
     addNotes(app, 1);
     head = await watch.untilPublished("app", head);
   }
-  await until("the manifest names the head", () => indexedTxid(at, "app") === head, { limitMs: 10_000 });
+  await until("the manifest names the head", () => indexedTxid(at, "app") === head);
   await watch.kill();
   const newest = ltxFiles(at, "app").at(-1);
   if (newest === undefined) throw new Error("a chain has files");

@@ -22,7 +22,7 @@ function saltsOf(log: string): string {
   }
 }
 
-test("a writer that never pauses for 20 s: the log and the memory stay bounded, nothing is missing", async () => {
+test("a writer that never pauses for a minute: the log and the memory stay bounded, nothing is missing", async () => {
   const at = scene();
   const database = at.path("app.db");
   const writer = await startWriter({ database, busyTimeoutMs: 5000 });
@@ -31,14 +31,14 @@ test("a writer that never pauses for 20 s: the log and the memory stay bounded, 
   await watch.untilPublished("app");
   // How large a log gets depends on the machine; that it begins anew again and again is what keeps it bounded.
   const generations = new Set<string>();
-  const endMs = performance.now() + 20_000;
+  const endMs = performance.now() + 60_000;
   await until(
     "the time is over",
     () => {
       generations.add(saltsOf(`${database}-wal`));
       return performance.now() > endMs;
     },
-    { limitMs: 30_000, everyMs: 50 },
+    { limitMs: 70_000, everyMs: 50 },
   );
   const { peakRssBytes } = sampleTree(watch.child.pid);
   const { transactions, slowestCommitMs } = await writer.stop();
@@ -51,7 +51,7 @@ test("a writer that never pauses for 20 s: the log and the memory stay bounded, 
   expect(slowestCommitMs, "the slowest commit, ms").toBeLessThan(2000);
 });
 
-test("a reader that stays for 15 s: commits go on, everything is published, and the log is given back afterwards", async () => {
+test("a reader that stays for a minute: commits go on, everything is published, and the log is given back afterwards", async () => {
   const at = scene();
   const database = at.path("app.db");
   const writer = await startWriter({ database, rate: 300 });
@@ -61,8 +61,8 @@ test("a reader that stays for 15 s: commits go on, everything is published, and 
   await watch.untilPublished("app");
   const reader = openApplication(database);
   reader.exec("BEGIN; SELECT count(*) FROM log");
-  const endMs = performance.now() + 15_000;
-  await until("the reader has stayed", () => performance.now() > endMs, { limitMs: 20_000 });
+  const endMs = performance.now() + 60_000;
+  await until("the reader has stayed", () => performance.now() > endMs, { limitMs: 70_000 });
   const seen = writer.acknowledged();
   assertPrefix(await restored(at, "app"), { atLeast: Math.floor(seen / 2) });
   reader.exec("COMMIT");

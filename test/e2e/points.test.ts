@@ -53,7 +53,7 @@ test("every restore point, by TXID and by time, through two snapshots and a shri
     expectRestored(byTime, content);
   }
   expectRestored(await restored(at, "app"), contentOf(app));
-}, 60_000);
+}, 120_000);
 
 test("points that storage does not hold: exit 6, a message with the nearest, and no output", async () => {
   const at = scene();

@@ -54,7 +54,7 @@ test("a running watch takes up its edited file; a bad edit is reported and chang
   ] as const) {
     expectRestored(await restored(at, name), contentOf(app));
   }
-}, 60_000);
+}, 120_000);
 
 test("other settings hold from now on; what cannot change while it runs is said; flags still win", async () => {
   const at = scene();
@@ -74,7 +74,7 @@ test("other settings hold from now on; what cannot change while it runs is said;
   for (let commit = 0; commit < 3; commit += 1) addNotes(app, 1);
   await watch.untilEvent("snapshot", { matching: ({ trigger }) => trigger === "max_changes" });
   await watch.drain();
-}, 60_000);
+}, 120_000);
 
 test("SIGHUP without a configuration file says so, and ends nothing", async () => {
   const at = scene();

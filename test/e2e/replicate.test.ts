@@ -54,7 +54,7 @@ test("a replica beside a live watch: its readers see whole states, up to the wri
   expect(await replica.exited).toMatchObject({ code: 0 });
   assertPrefix(at.path("replica.db"), { atLeast: rows, atMost: rows });
   expect(replica.lines.map((line) => JSON.parse(line).type)).not.toContain("replica_diverged");
-}, 60_000);
+}, 120_000);
 
 test("killed at random moments, again and again: whole states for its readers, never backwards, no new copy", async () => {
   const at = scene();
@@ -81,7 +81,7 @@ test("killed at random moments, again and again: whole states for its readers, n
   assertPrefix(at.path("replica.db"), { atLeast: rows, atMost: rows });
   const events = lines.filter((line) => line.endsWith("}")).map((line) => JSON.parse(line));
   expect(events.filter(({ how, type }) => how === "bootstrap" || type === "replica_diverged")).toEqual([]);
-}, 60_000);
+}, 120_000);
 
 test("pruned behind it while it was away: it jumps to the newer snapshot (pitfall 45)", async () => {
   const at = scene();
@@ -103,4 +103,4 @@ test("pruned behind it while it was away: it jumps to the newer snapshot (pitfal
   const { code, stdout } = await runWalrust(at, replicating(at, "--once"));
   expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('"how":"bootstrap"') });
   assertPrefix(at.path("replica.db"), { atLeast: rows, atMost: rows });
-}, 60_000);
+}, 120_000);

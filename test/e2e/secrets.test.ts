@@ -232,7 +232,7 @@ test("while all goes well: a daemon, everybody who asks it, and every command", 
     expectNoSecret(body, key);
   }
   expectNoSecretInFiles(at);
-}, 120_000);
+}, 240_000);
 
 async function freePort(): Promise<number> {
   const socket = createSocket();
@@ -295,7 +295,7 @@ describe("while it fails", () => {
       expectNoSecretInFiles(at);
       for (const [name, { body }] of server.objects) expectNoSecret(body, name);
     },
-    120_000,
+    240_000,
   );
 
   test("secrets in arguments", async () => {
@@ -316,7 +316,7 @@ describe("while it fails", () => {
         expectNoSecret(stdout + stderr, "replicate ADDRESS");
       }
     }
-  }, 120_000);
+  }, 240_000);
 
   test("a key file, and credentials of a profile", async () => {
     const { at, toml } = await stage();
@@ -339,5 +339,5 @@ describe("while it fails", () => {
     writeFileSync(at.path("backup.key"), `${OTHER_KEY}\n`);
     await runAll(at, { env, lines: "first", more: ["--json"] });
     expectNoSecretInFiles(at, given);
-  }, 120_000);
+  }, 240_000);
 });

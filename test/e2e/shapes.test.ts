@@ -91,4 +91,4 @@ test("one transaction of 64 MB", async () => {
   await watch.untilPublished("app", head);
   await watch.drain();
   expectRestored(await restored(at, "app"), contentOf(app));
-}, 60_000);
+}, 120_000);

@@ -102,13 +102,11 @@ test("watch several databases with a pattern", async () => {
   await until("one is published", () => headTxid(at, "tenants/one") > 0n);
   const two = openApplication(at.path("data/two.db"));
   addNotes(two, 4);
-  await until("a file that appeared is published", () => headTxid(at, "tenants/two") > 0n, {
-    limitMs: 30_000,
-  });
+  await until("a file that appeared is published", () => headTxid(at, "tenants/two") > 0n);
   await end(watching);
   expect((await run(at, list)).stdout).toMatch(/^DATABASE .*\ntenants\/one .*\ntenants\/two .*\n$/);
   expectRestored(await restored(at, "tenants/two"), contentOf(two));
-}, 60_000);
+}, 120_000);
 
 test("restore to a time", async () => {
   const at = scene();
@@ -155,7 +153,7 @@ test("a replica every five seconds", async () => {
   await until("the replica follows", () => isCopy(at.path("replica.db"), app));
   following.kill("SIGTERM");
   expect((await following.exited).code).toBe(0);
-}, 60_000);
+}, 120_000);
 
 test("verify daily, and compact after snapshots", async () => {
   const at = scene();
@@ -168,13 +166,13 @@ test("verify daily, and compact after snapshots", async () => {
   writeFileSync(at.path("walrust.toml"), hurried);
   const watching = shell(at, `${watch} --json`);
   const types = () => watching.lines.map((text) => JSON.parse(text).type as string);
-  await until("it was validated", () => types().includes("validated"), { limitMs: 30_000 });
+  await until("it was validated", () => types().includes("validated"));
   const snapshots = () => types().filter((type) => type === "snapshot").length;
   for (let wanted = 2; wanted <= 4; wanted += 1) {
     addNotes(app, 1);
     await until(`snapshot ${wanted}`, () => snapshots() >= wanted);
   }
-  await until("it was compacted", () => types().includes("compacted"), { limitMs: 30_000 });
+  await until("it was compacted", () => types().includes("compacted"));
   await end(watching);
   expectRestored(await restored(at, "app"), contentOf(app));
-}, 90_000);
+}, 180_000);

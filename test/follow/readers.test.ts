@@ -41,7 +41,7 @@ describe("readers", () => {
     }
     expectReplica(replica.path, source.history.image());
     expect(replica.types()).toEqual(new Array(201).fill("replica_applied"));
-  }, 60_000);
+  }, 120_000);
 
   test("who read without a pause don't starve it: new ones wait while it does", async () => {
     const source = await aSource();
@@ -57,5 +57,5 @@ describe("readers", () => {
       await reader.untilSeen(25);
       await reader.stop();
     }
-  }, 60_000);
+  }, 120_000);
 });

@@ -24,8 +24,9 @@ export class ManualClock implements Clock {
     this.startMs = startMs;
   }
 
+  /** In whole milliseconds, as Date.now() gives it, also when somebody slept for a part of one. */
   now(): number {
-    return this.startMs + this.#elapsedMs + this.#jumpedMs;
+    return Math.floor(this.startMs + this.#elapsedMs + this.#jumpedMs);
   }
 
   monotonicMs(): number {

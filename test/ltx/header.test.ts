@@ -21,7 +21,7 @@ const VALID: readonly [string, LtxHeader][] = [
       commit: 0xffffffff,
       minTxid: 2n ** 64n - 2n,
       maxTxid: 2n ** 64n - 1n,
-      timestampMs: Number.MAX_SAFE_INTEGER,
+      timestampMs: 253_402_300_799_999, // the last of the year 9999
       preApply: 2n ** 64n - 1n,
       walOffset: 2n ** 63n - 1n,
       walSize: 2n ** 63n - 1n,
@@ -58,6 +58,8 @@ const INVALID: readonly [string, number, string][] = [
   ["min TXID 0", 16, "0000000000000000"],
   ["min TXID above max TXID", 16, "0000000000000009"],
   ["a time before 1970", 32, "ffffffffffffffff"],
+  ["a time beyond the year 9999", 32, "0000e677d21fdc00"],
+  ["a time beyond what JavaScript has dates for", 32, "001eb208c2dc0001"],
   ["a time beyond 2^53", 32, "0020000000000000"],
   ["pre-apply 0", 40, "0000000000000000"],
   ["pre-apply without bit 63", 40, "7fffffffffffffff"],

@@ -134,7 +134,7 @@ test("who says nothing, or nothing sensible, is let go", async () => {
   const { port, clock } = await serve();
   const silent = connect({ host: "127.0.0.1", port });
   const ended = new Promise((resolve) => silent.once("close", resolve));
-  await vi.waitUntil(() => clock.sleepers === 1, { timeout: 10_000 });
+  await vi.waitUntil(() => clock.sleepers === 1, { timeout: 40_000 });
   await clock.advance(30_000);
   await ended;
   const garbage = connect({ host: "127.0.0.1", port }, () => garbage.write("\u0000\u0001 what\r\n\r\n"));

@@ -53,7 +53,7 @@ test("webhooks come, change and go while it runs; those that went still tell wha
       monitoring.events(fenced(`other ${heard.length}`)); // until the new ones are there, the old ones are told
       return second.told.length > 0;
     },
-    { timeout: 10_000, interval: 20 },
+    { timeout: 40_000, interval: 20 },
   );
   monitoring.reload({ webhooks: [] });
   await monitoring.close();

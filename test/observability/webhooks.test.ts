@@ -46,7 +46,7 @@ const hookAt = (origin: string, own: Partial<WebhookSettings> = {}): WebhookSett
   ...own,
 });
 
-const LIMIT = { timeout: 10_000, interval: 5 };
+const LIMIT = { timeout: 40_000, interval: 5 };
 
 test("the document, signed over its raw bytes", async () => {
   const sink = await HttpSink.start();
@@ -112,10 +112,13 @@ test("every event of the contract is told, no other, and only to who wants it", 
 test("an outage is told at its start, then once a minute with what it counts; others are not held back by it", async () => {
   const sink = await HttpSink.start();
   const { clock, webhooks } = scene(hookAt(sink.origin));
+  const toldBy = (second: number) => [0, 5, 60, 120].filter((at) => at <= second).length;
   for (let second = 0; second < 180; second += 1) {
     webhooks.hear(failed(second + 1));
     if (second === 5) webhooks.hear(failed(1, "other"));
     if (second === 10) webhooks.hear({ database: "app", type: "recovered", afterMs: 1 });
+    // the answer is there before time goes on
+    await vi.waitUntil(() => sink.received.length === toldBy(second) && clock.sleepers === 0, LIMIT);
     await clock.advance(1000);
   }
   await webhooks.close();
@@ -174,12 +177,9 @@ test.each([
     return new Set(sink.documents.map(({ database }) => database)).size === 3;
   }, LIMIT);
   await webhooks.close();
-  expect(
-    sink.documents
-      .slice(tries)
-      .map(({ database }) => database)
-      .slice(-3),
-  ).toEqual(["a", "b", "c"]);
+  // one whose answer came too late, as the clock has it, was told twice
+  const last = sink.documents.slice(tries).map(({ database }) => database);
+  expect(last.filter((name, index) => name !== last[index - 1])).toEqual(["a", "b", "c"]);
   expect(lines).toEqual([
     expect.stringContaining("does not take events"),
     expect.stringContaining("takes events again"),

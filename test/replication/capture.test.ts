@@ -35,6 +35,7 @@ function scene(app: Database.Database = tempDatabase()): Scene {
       pageSizeBytes: link.facts.pageSizeBytes,
       txidUnit: "commit",
       segmentFolder: folder,
+      isOfThisRun: true,
     },
     { txid: 10n, commitPages: 3, log: undefined },
   );
@@ -183,6 +184,27 @@ describe("a pin", () => {
     expect(at.capture.state).toMatchObject({ txid: 13n, log: { salt1: generation?.salt1 } });
     expect(at.capture.pending.runs.map((run) => run.source.kind)).toEqual(["segment", "log"]);
     expect(at.capture.frames).toBeGreaterThan(0);
+  });
+
+  test.each([
+    { name: "fewer frames than were captured", before: 6, after: 2 },
+    { name: "just as many", before: 3, after: 3 },
+    { name: "more", before: 3, after: 7 },
+  ])("at mark 0: a restart is proved, whatever comes then is captured: $name", async ({ before, after }) => {
+    const at = scene();
+    const frames = () => at.link.index()?.frames ?? 0;
+    for (let commit = 0; commit < before; commit += 1) insert(at.app);
+    movePin(at);
+    checkpoint(at.app, "PASSIVE");
+    movePin(at);
+    const framesBefore = frames();
+    expect(checkpoint(at.app, "RESTART")[0]).toBe(0);
+    for (let commit = 0; commit < after; commit += 1) insert(at.app);
+    expect(Math.sign(frames() - framesBefore), "of another length than it should be").toBe(
+      Math.sign(after - before),
+    );
+    expect(await at.capture.capture()).toEqual(captured(after));
+    expect(at.capture.state.txid).toBe(10n + BigInt(before + after));
   });
 
   test("at mark 0: TRUNCATE, commits, TRUNCATE again: each time proved, after a drain in between", async () => {
@@ -340,6 +362,7 @@ test("SQLite allows one restart under a pin: a second one proves that something 
       pageSizeBytes: PAGE_SIZE,
       txidUnit: "commit",
       segmentFolder: tempFolder(),
+      isOfThisRun: true,
     },
     { txid: 0n, commitPages: 0, log: undefined },
   );
@@ -373,6 +396,7 @@ test("no log at all, then the first commit", async () => {
       pageSizeBytes: link.facts.pageSizeBytes,
       txidUnit: "commit",
       segmentFolder: tempFolder(),
+      isOfThisRun: true,
     },
     { txid: 1n, commitPages: 2, log: undefined },
   );

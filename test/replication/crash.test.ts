@@ -1,3 +1,4 @@
+import { truncateSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Replica } from "../../src/replication/replica.ts";
 import type { LayoutName } from "../../src/storage/keys.ts";
@@ -116,6 +117,47 @@ test.each(cases)(
     }
   },
 );
+
+/** The chains that a start begins with a snapshot: the local state is none, or that of an older chain. */
+const CHAINS: readonly (readonly [string, (stage: Stage) => Promise<void>])[] = [
+  ["the first chain", async () => {}],
+  [
+    "a chain behind an older one",
+    async (stage) => {
+      const replica = await stage.begin();
+      insert(stage.app, 20);
+      await stage.publishAll(replica);
+      await replica.saveCursor();
+      stage.endLives();
+      truncateSync(stage.folder.pageTable, 24);
+      insert(stage.app, 20);
+    },
+  ],
+];
+
+test.each(CHAINS)(
+  "killed at any request of the start of %s: no whole database is stored twice",
+  async (_, prepare) => {
+    for (const effect of ["before", "after"] as const) {
+      for (let at = 0, isOver = false; !isOver; at += 1) {
+        const stage = new Stage({ rows: 3000 });
+        await prepare(stage);
+        const snapshotsBefore = snapshotsOf(stage);
+        const storage = new DyingStorage(stage.storage, at, effect);
+        isOver = (await Promise.race([stage.begin({ storage }), storage.death])) !== "died";
+        stage.endLives();
+        insert(stage.app, 5);
+        expect(checkpoint(stage.app, "TRUNCATE")[0]).toBe(0);
+        await liveOn(stage);
+        expect(snapshotsOf(stage), `death ${effect} request ${at}`).toBe(snapshotsBefore + 1);
+      }
+    }
+  },
+);
+
+function snapshotsOf(stage: Stage): number {
+  return stage.files().filter((file) => file.startsWith("00000001-")).length;
+}
 
 /** Each may leave a file that the manifest does not name, which costs the next life a request more. */
 const DEATHS = 40;

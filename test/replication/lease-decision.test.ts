@@ -78,7 +78,7 @@ describe.each(TABLE)("the record is of %s; remembered: %s", (recordName, memoryN
     expect(decision).toEqual(expected.kind === "take" ? { ...expected, waits: false } : expected);
   });
 
-  test("the machine was started since: what would go on begins a new epoch", () => {
+  test("the record is of another run of the machine: what would go on begins a new epoch", () => {
     const decision = decide({ ...facts, isSameBoot: false });
     expect(decision).toEqual(expected.kind === "continue" ? take(4, false) : expected);
   });

@@ -299,3 +299,25 @@ describe("files that a crash left unnamed", () => {
     expect(names(stored())).toEqual(["1-1", "2-2", "3-3"]);
   });
 });
+
+describe("snapshots beside a compaction that was faster", () => {
+  const byCompaction = (currentTxid: bigint, files: readonly ManifestFile[]): Manifest => ({
+    ...{ name: "app", pageSizeBytes: 512, currentTxid, lastChecksum: FLAG, updatedAtMs: 1, files },
+  });
+
+  test("one that it pruned before it was ever named is not named any more", async () => {
+    const { storage, writer, stored } = scene();
+    for (const added of [file(1n, 1n), file(2n, 2n), file(1n, 2n)]) writer.add(added);
+    await storage.put(keys.manifest(), formatManifest(byCompaction(2n, [file(1n, 2n)])));
+    await writer.write(headAt(2n));
+    expect(names(stored())).toEqual(["1-2"]);
+  });
+
+  test("one that is newer than all that it knew of is named, also where it ends where the manifest ended", async () => {
+    const { storage, writer, stored } = scene();
+    writer.add(file(1n, 2n));
+    await storage.put(keys.manifest(), formatManifest(byCompaction(2n, [file(1n, 1n), file(2n, 2n)])));
+    await writer.write(headAt(2n));
+    expect(names(stored())).toEqual(["1-1", "1-2", "2-2"]);
+  });
+});

@@ -15,6 +15,7 @@ import { WalrustError } from "../../src/errors.ts";
 import { PendingFrames } from "../../src/replication/pending-frames.ts";
 import type { DutyOutcome, Replica } from "../../src/replication/replica.ts";
 import { readCursor, writeCursor } from "../../src/shadow/cursor.ts";
+import { formatManifest, parseManifest } from "../../src/storage/manifest.ts";
 import { expectSame, Stage } from "../helpers/replication/stage.ts";
 import { checkpoint, insert, openApp, tempDatabase } from "../helpers/sqlite/temp-database.ts";
 
@@ -95,6 +96,26 @@ describe("the first start", () => {
     insert(stage.app, 500);
     prepare(stage.app);
     await openAndGoOn(stage);
+  });
+
+  test.each<readonly [string, (wal: string) => void]>([
+    ["missing", () => {}],
+    ["of 0 bytes", (wal) => writeFileSync(wal, "")],
+    ["of zeros", (wal) => writeFileSync(wal, Buffer.alloc(100_000))],
+  ])("with a log that is none (pitfall 9): %s", async (_, make) => {
+    for (const rows of [0, 300]) {
+      const stage = new Stage({ rows });
+      stage.app.close(); // SQLite deletes the log
+      make(`${stage.path}-wal`);
+      const replica = await stage.begin();
+      await stage.expectWhole();
+      const app = openApp(stage.path);
+      for (let commit = 0; commit < 3; commit += 1) {
+        insert(app, 20);
+        expect(await stage.publishAll(replica)).toHaveLength(1);
+      }
+      await stage.expectWholeEverywhere();
+    }
   });
 
   test("a database with 0 rows and one of one page", async () => {
@@ -404,6 +425,24 @@ describe("a new chain", () => {
     stage.storage.remove("app/00000002-00000002.ltx");
     const again = await stage.open();
     expect(again.duty).toMatchObject({ kind: "snapshot", txid: 3n, reason: "objects-missing" });
+  });
+
+  test("a chain across eight digits (pitfall 32): each life finds the head, and goes on behind it", async () => {
+    const stage = new Stage();
+    await (await stage.begin()).writeManifest();
+    stage.endLives();
+    const manifest = parseManifest(stage.storage.peek("app/manifest.json"), "");
+    stage.storage.poke("app/manifest.json", formatManifest({ ...manifest, currentTxid: 99_999_996n }));
+    for (const last of [99_999_998n, 99_999_999n, 100_000_000n, 100_000_001n]) {
+      const { replica, duty } = await openAndGoOn(stage);
+      expect(duty).toBe(last === 99_999_998n ? "snapshot" : "none");
+      expect(replica.published?.txid).toBe(last);
+      stage.images.set(last, stage.image());
+      await replica.saveCursor();
+      stage.endLives();
+    }
+    expect(stage.files().at(-1), "names sort otherwise").toBe("99999999-99999999.ltx");
+    await stage.expectWholeEverywhere();
   });
 
   test("there is no snapshot any more", async () => {

@@ -197,6 +197,21 @@ describe("what a file holds", () => {
   });
 });
 
+test("a database that VACUUM would renumber (pitfalls 20, 60): its own pages are stored, and what follows fits them", async () => {
+  const stage = new Stage();
+  for (const table of ["early", "late"]) {
+    stage.app.exec(`CREATE TABLE ${table}(body TEXT)`);
+    const fill = stage.app.prepare(`INSERT INTO ${table} VALUES (hex(randomblob(1000)))`);
+    for (let row = 0; row < 50; row += 1) fill.run();
+  }
+  stage.app.exec("DROP TABLE early");
+  expect(stage.app.pragma("freelist_count", { simple: true })).toBeGreaterThan(10);
+  const replica = await stage.begin();
+  for (let commit = 0; commit < 3; commit += 1)
+    await stage.commitAndPublish(replica, "UPDATE late SET body = body || 'x' WHERE rowid % 7 = 0");
+  await stage.expectWholeEverywhere();
+});
+
 describe("a page that the database grew by is in no frame (pitfall 6)", () => {
   test("INTEGRITY_CHAIN, and nothing is published", async () => {
     const stage = new Stage({ rows: 500 });

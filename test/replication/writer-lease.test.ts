@@ -98,7 +98,8 @@ describe("taking it", () => {
     const scene = new Scene();
     const a = scene.machine("a");
     const lease = await a.take();
-    expect(scene.record).toEqual({ id: lease.id, epoch: 1, host: "a", pid: 100, sinceMs: scene.clock.now() });
+    const sinceMs = scene.clock.now();
+    expect(scene.record).toEqual({ id: lease.id, epoch: 1, host: "a", pid: 100, boot: "1", sinceMs });
     await lease.hold(nothing);
     const again = await a.take({ self: { pid: 101 } });
     expect(again.id).toBe(lease.id);

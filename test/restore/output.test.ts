@@ -33,6 +33,7 @@ vi.mock("node:fs", async (importOriginal) => {
     ftruncateSync: sync("ftruncate", real.ftruncateSync),
     fsyncSync: sync("fsync", real.fsyncSync),
     chmodSync: sync("chmod", real.chmodSync),
+    mkdtempSync: sync("mkdtemp", real.mkdtempSync as (...args: unknown[]) => string),
     linkSync: sync("link", real.linkSync),
     renameSync: sync("rename", real.renameSync),
     fsync: (fd: number, done: (error: Error | null) => void) => {
@@ -115,6 +116,7 @@ test("where hard links are not to be had, a new output still comes whole", async
   const folder = tempFolder();
   mkdirSync(join(folder, "a"));
   const out = join(folder, "a", "out.db");
+  disk.calls.length = 0;
   await restore({ storage, cores }, "app", join(folder, "first.db"), { integrityCheck: "none" });
   Object.assign(disk, { failAt: disk.calls.indexOf("link"), errno: "EPERM" });
   disk.calls.length = 0;

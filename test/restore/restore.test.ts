@@ -203,11 +203,11 @@ describe("the output", () => {
     expect(leftBeside(out)).toEqual(["out.db"]);
   });
 
-  test("keeps its permissions when it is replaced, and gets the usual ones when it is new", async () => {
+  test("keeps its permissions when it is replaced, and is for its owner alone when it is new", async () => {
     const { storage, image } = await smallBackup();
     const out = newOut();
     await restoreTo(storage, out);
-    expect(statSync(out).mode & 0o777).toBe(0o644 & ~process.umask());
+    expect(statSync(out).mode & 0o777).toBe(0o600);
     chmodSync(out, 0o640);
     await restoreTo(storage, out, { ...unchecked, force: true });
     expect(statSync(out).mode & 0o777).toBe(0o640);

@@ -5,6 +5,7 @@ import { Chains } from "../../src/restore/chains.ts";
 import { isSnapshotFile, type RestoreFile } from "../../src/restore/restore-file.ts";
 import { keptByGfs } from "../../src/retention/gfs.ts";
 import { type CompactionPlan, planCompaction } from "../../src/retention/plan.ts";
+import { runs } from "../helpers/property-runs.ts";
 import { HOUR, MINUTE, NOON, namedFile, SECOND, surveyed } from "../helpers/retention/files.ts";
 
 /** What a writer does, and what crashes and accidents leave of it. */
@@ -156,7 +157,7 @@ test("every point that stays can be restored, and no file stays that none needs"
       const ends = new Set(left.present.filter(isSnapshotFile).map(({ maxTxid }) => maxTxid));
       expect(needless.filter((file) => isSnapshotFile(file) || !ends.has(file.maxTxid))).toEqual([]);
     }),
-    { numRuns: 300 },
+    runs(300),
   );
 });
 
@@ -175,7 +176,7 @@ test("whatever crashes and accidents left: no wanted point is lost, and the head
       const knownLeft = new Chains([...left.present, ...left.missing]);
       expect(knownLeft.txids().at(-1)).toBe(known.txids().at(-1));
     }),
-    { numRuns: 300 },
+    runs(300),
   );
 });
 
@@ -187,7 +188,7 @@ test("doing it again changes nothing", () => {
       const again = plan(left, policy);
       expect(again).toMatchObject({ merges: [], deletions: [], forgotten: [] });
     }),
-    { numRuns: 300 },
+    runs(300),
   );
 });
 
@@ -210,6 +211,73 @@ test("a crash between any two deletions leaves no file that leads nowhere, and l
       for (const txid of [...gfs, ...fine]) expect(chains.reaches(txid), `TXID ${txid}`).toBe(true);
       expect(plan(finished, policy)).toMatchObject({ merges: [], deletions: [], forgotten: [] });
     }),
-    { numRuns: 300 },
+    runs(300),
+  );
+});
+
+/** What only the manifest, or a reader of the whole file, knows of it. */
+function unproved(file: RestoreFile): RestoreFile {
+  return { ...file, bodySha256: undefined, postApply: undefined };
+}
+
+/** As surveyAndPlan: what is to stay and is not proved is read to its end first. */
+function planWithProofs(
+  files: Files,
+  truth: ReadonlyMap<string, RestoreFile>,
+  policy: RetentionPolicy,
+): [Files, CompactionPlan] {
+  for (let survey = files; ; ) {
+    const planned = plan(survey, policy);
+    const staying = [...planned.snapshots.map(({ file }) => file), ...planned.untouched];
+    const unread = new Set(staying.filter(({ bodySha256 }) => bodySha256 === undefined));
+    if (unread.size === 0) return [survey, planned];
+    survey = {
+      ...survey,
+      present: survey.present.map((file) => (unread.has(file) ? (truth.get(file.key) ?? file) : file)),
+    };
+  }
+}
+
+test("a crash after any of the merges, the manifest, or any of the deletions: nothing wanted is lost, and the next run ends it", () => {
+  fc.assert(
+    fc.property(eventful, policies, fc.nat(), (steps, policy, cut) => {
+      const files = filesAfter(steps);
+      const done = plan(files, policy);
+      const left = after(files, done);
+      const { gfs, fine } = wantedPoints(files, policy);
+      const made = left.present.filter((file) => !files.present.includes(file));
+      const gone = files.present
+        .filter((file) => !left.present.includes(file))
+        .toSorted((a, b) => Number(b.maxTxid - a.maxTxid));
+      const truth = new Map([...files.present, ...made].map((file) => [file.key, file]));
+
+      const at = cut % (made.length + 1 + gone.length + 1);
+      const isNamed = at > made.length;
+      const merged = made.slice(0, at).map((file) => (isNamed ? file : unproved(file)));
+      const deleted = new Set(isNamed ? gone.slice(0, at - made.length - 1) : []);
+      const goes = (file: RestoreFile) => isNamed && gone.includes(file);
+      const crashed: Files = {
+        present: [
+          ...files.present
+            .filter((file) => !deleted.has(file))
+            .map((file) => (goes(file) ? unproved(file) : file)),
+          ...merged,
+        ],
+        missing: isNamed ? left.missing : files.missing,
+      };
+      const reaches = (present: readonly RestoreFile[], when: string) => {
+        const chains = new Chains(present.map(({ key }) => truth.get(key) as RestoreFile));
+        for (const txid of [...gfs, ...fine]) expect(chains.reaches(txid), `TXID ${txid} ${when}`).toBe(true);
+      };
+      reaches(crashed.present, `after ${at} steps`);
+
+      const [survey, second] = planWithProofs(crashed, truth, policy);
+      const finished = after(survey, second);
+      for (const file of finished.present) truth.set(file.key, { ...truth.get(file.key), ...file });
+      reaches(finished.present, "when it is finished");
+      const [, third] = planWithProofs(finished, truth, policy);
+      expect(third).toMatchObject({ merges: [], deletions: [], forgotten: [] });
+    }),
+    runs(300),
   );
 });

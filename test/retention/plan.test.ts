@@ -243,6 +243,17 @@ describe("what is not ours to touch", () => {
     });
   });
 
+  test("what such a file hangs on stays, also where a snapshot leads to its end", () => {
+    const fresh = [unnamedFile(5, 5, NOON - SECOND), namedFile(1, 5, NOON, { bodySha256: undefined })];
+    const present = [base, ...incrementals(2, 4), ...fresh];
+    expect(outlineOf({ present, unsettled: fresh }, policyOf({ daily: 1 }))).toMatchObject({
+      snapshots: ["5: newest daily unsettled", "1: base"],
+      merges: ["2-4 of 3"],
+      untouched: ["5-5"],
+      expired: [],
+    });
+  });
+
   test("a merge that was made across a snapshot whose upload took long: nothing that leads on is lost", () => {
     const present = [base, ...incrementals(2, 4), incremental(5, 9), ...incrementals(10, 12), snapshot(7)];
     for (const policy of [hourly, policyOf({ daily: 1 })]) {

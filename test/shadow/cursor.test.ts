@@ -1,8 +1,9 @@
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { type Cursor, formatCursor, parseCursor, readCursor, writeCursor } from "../../src/shadow/cursor.ts";
+import { fillDisk } from "../helpers/full-disk.ts";
 import { tempFolder } from "../helpers/sqlite/temp-database.ts";
 
 const CURSOR: Cursor = {
@@ -10,6 +11,7 @@ const CURSOR: Cursor = {
   name: "tenants/a",
   dev: "66306",
   ino: String(2n ** 63n + 1n),
+  boot: "f2d1c0de-0000-4000-8000-000000000001",
   pageSizeBytes: 4096,
   published: {
     txid: 7n,
@@ -36,7 +38,7 @@ describe("round trip", () => {
     ["checksum with all bits", withPublished({ postApply: 2n ** 64n - 1n })],
     [
       "offset beyond 2^32",
-      withPublished({ log: { ...CURSOR.published.log, offset: 2 ** 40 + 32 } as never }),
+      withPublished({ log: { ...CURSOR.published.log, offset: 32 + 4120 * 2 ** 28 } as never }),
     ],
     ["names with quotes and newlines", { ...CURSOR, name: 'a"b\n\\ä', storageUrl: "file:///a\nb" }],
   ])("%s", async (_, cursor) => {
@@ -89,7 +91,7 @@ test("a write that fails leaves the cursor before it", async () => {
   const folder = tempFolder();
   const path = join(folder, "cursor.json");
   await writeCursor(path, CURSOR);
-  symlinkSync("/dev/full", `${path}.tmp`);
+  await fillDisk();
   await expect(writeCursor(path, withPublished({ txid: 8n }))).rejects.toMatchObject({
     code: "LOCAL_DISK_FULL",
   });

@@ -1,14 +1,14 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, renameSync, rmdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import Database from "better-sqlite3";
 import { build } from "esbuild";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { ownIdentity, type ProcessIdentity } from "../../src/process-identity.ts";
 import { DatabaseLock } from "../../src/shadow/lock.ts";
-import { ownIdentity, type ProcessIdentity } from "../../src/shadow/process-identity.ts";
 import { tempFolder } from "../helpers/sqlite/temp-database.ts";
 
 const DATABASE = "/data/app.db";
@@ -46,6 +46,22 @@ describe("one holder at a time", () => {
     DatabaseLock.acquire(path, DATABASE).release();
   });
 
+  test("a release that could not be written down does not keep this process out for good", () => {
+    const path = newLock();
+    const lock = DatabaseLock.acquire(path, DATABASE);
+    renameSync(path, `${path}.kept`);
+    mkdirSync(path);
+    expect(() => lock.release()).toThrow(expect.objectContaining({ code: "LOCAL_IO" }));
+    rmdirSync(path);
+    renameSync(`${path}.kept`, path);
+    const next = DatabaseLock.acquire(path, DATABASE);
+    lock.release();
+    expect(() => DatabaseLock.acquire(path, DATABASE)).toThrow(
+      expect.objectContaining({ code: "DATABASE_IN_USE" }),
+    );
+    next.release();
+  });
+
   test("released twice, it is not taken from the next", () => {
     const path = newLock();
     const first = DatabaseLock.acquire(path, DATABASE);
@@ -79,6 +95,46 @@ describe("what a crash left behind", () => {
       expect.objectContaining({ code: "DATABASE_IN_USE", message: expect.stringContaining("elsewhere") }),
     );
   });
+});
+
+/** What a lock says to SQLite, in order. */
+function statementsOf(use: () => void): readonly string[] {
+  const said: string[] = [];
+  const spies = (["exec", "prepare", "pragma"] as const).map((name) => {
+    const original = Database.prototype[name] as (...args: unknown[]) => unknown;
+    return vi.spyOn(Database.prototype, name).mockImplementation(function (
+      this: unknown,
+      ...args: unknown[]
+    ) {
+      said.push(name === "pragma" ? `PRAGMA ${args[0]}` : String(args[0]));
+      return original.apply(this, args) as never;
+    });
+  });
+  use();
+  for (const spy of spies) spy.mockRestore();
+  return said;
+}
+
+/** Runs them in a process that the system kills when a file becomes larger than `limitBytes`: in the middle of a commit. */
+const REPLAY = `
+import json, resource, signal, sqlite3, sys
+path, limit, statements = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+connection = sqlite3.connect(path, isolation_level=None)
+for statement in statements:
+    for one in statement.split(";"):
+        connection.execute(one, {"host": "h", "pid": 1, "started": "1", "controlSocket": ""} if "@" in one else {}).fetchall()
+`;
+
+test("killed while the lock file is made: the next one takes the lock", () => {
+  const statements = statementsOf(() => DatabaseLock.acquire(newLock(), DATABASE));
+  const path = newLock();
+  const args = ["-c", REPLAY, path, "4096", JSON.stringify(statements)];
+  const { signal, stderr } = spawnSync("python3", args, { encoding: "utf8" });
+  expect(signal, stderr).toBe("SIGXFSZ");
+  DatabaseLock.acquire(path, DATABASE);
+  expect(DatabaseLock.holder(path)).toMatchObject(ownIdentity());
 });
 
 describe("what cannot be", () => {

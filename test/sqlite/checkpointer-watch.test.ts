@@ -92,7 +92,7 @@ test.runIf(process.platform === "linux")("a real TRUNCATE that waits for a reade
   const told = vi.fn();
   const { dev, ino } = statSync(`${path}-shm`, { bigint: true });
   const unfollow = new CheckpointerWatch({ clock: systemClock }).follow({ dev, ino }, told);
-  await vi.waitFor(() => expect(told).toHaveBeenCalled(), { timeout: 15_000 });
+  await vi.waitFor(() => expect(told).toHaveBeenCalled(), { timeout: 40_000 });
   unfollow();
   app.exec("COMMIT");
   const [code] = await once(child, "exit");

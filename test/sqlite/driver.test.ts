@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
-import { assertSafeVersion, connect } from "../../src/sqlite/driver.ts";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { assertSafeVersion, connect, SqliteDatabase, sqliteError } from "../../src/sqlite/driver.ts";
 import { checkIntegrity } from "../../src/sqlite/integrity.ts";
 import { insert, openApp, tempDatabase, tempFolder } from "../helpers/sqlite/temp-database.ts";
 
@@ -80,8 +80,32 @@ describe("a connection", () => {
 
   test("creates nothing", () => {
     const path = join(tempFolder(), "none.db");
-    expect(() => connect(path)).toThrow(expect.objectContaining({ code: "DATABASE_UNREADABLE" }));
+    expect(() => connect(path)).toThrow(expect.objectContaining({ code: "DATABASE_NOT_FOUND" }));
     expect(existsSync(path)).toBe(false);
+  });
+
+  test("removed after its file is open and before its log is: SQLite says I/O error, we say what happened", () => {
+    const { name: path } = tempDatabase();
+    const prepare = vi.spyOn(SqliteDatabase.prototype, "prepare").mockImplementationOnce(function (
+      this: SqliteDatabase,
+      sql: string,
+    ) {
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`);
+      return this.prepare(sql);
+    });
+    onTestFinished(() => prepare.mockRestore());
+    expect(() => connect(path)).toThrow(
+      expect.objectContaining({
+        code: "DATABASE_NOT_FOUND",
+        cause: expect.objectContaining({ code: "SQLITE_IOERR_FSTAT" }),
+      }),
+    );
+  });
+
+  test("an I/O error of a database that is there stays one", () => {
+    const { name: path } = tempDatabase();
+    const cause = new SqliteDatabase.SqliteError("disk I/O error", "SQLITE_IOERR_READ");
+    expect(sqliteError(path, cause)).toMatchObject({ code: "DATABASE_UNREADABLE", cause });
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
+import { connect } from "../../src/sqlite/driver.ts";
 import {
   barrierHandover,
   giveWay,
@@ -9,7 +10,7 @@ import {
 } from "../../src/sqlite/handover.ts";
 import { openLink, Probe, settledIndex } from "../helpers/sqlite/probe.ts";
 import { checkpoint, insert, openApp, tempDatabase, tempFolder } from "../helpers/sqlite/temp-database.ts";
-import { startWriter, type WriterOptions } from "../helpers/writers/start-writer.ts";
+import { startWriter, type WriterOptions, type WriterReport } from "../helpers/writers/start-writer.ts";
 
 const BARRIER = { tries: 5000, maxHeldMs: 50, maxFrames: 10_000 };
 const MODES = ["PASSIVE", "FULL", "RESTART", "TRUNCATE"] as const;
@@ -88,6 +89,39 @@ describe("what stands in the way", () => {
     expect(barrierHandover(link, probe.drain, BARRIER)).toMatchObject({ kind: "busy", why: "readers" });
     reader.exec("ROLLBACK");
     expect(optimisticHandover(link, probe.drain)).toMatchObject({ kind: "done" });
+  });
+
+  test("another checkpointer is at work (pitfall 55): busy, once asked, and it goes on when that one is done", () => {
+    const app = tempDatabase();
+    let asked = 0;
+    let others = true;
+    const link = openLink(app.name, {
+      connect: (path, options) => {
+        const real = connect(path, options);
+        return {
+          get inTransaction() {
+            return real.inTransaction;
+          },
+          beginRead: () => real.beginRead(),
+          beginImmediate: () => real.beginImmediate(),
+          end: () => real.end(),
+          close: () => real.close(),
+          checkpoint: (mode) => {
+            asked += 1;
+            return others ? { busy: true, logFrames: -1, backfilledFrames: -1 } : real.checkpoint(mode);
+          },
+        };
+      },
+    });
+    link.pin();
+    const probe = Probe.begin(link);
+    insert(app);
+    expect(optimisticHandover(link, probe.drain)).toMatchObject({ kind: "busy", why: "checkpointer" });
+    expect(asked, "how often it was asked").toBe(1);
+    expect(link.pinned).toBe(true);
+    others = false;
+    expect(optimisticHandover(link, probe.drain)).toMatchObject({ kind: "done" });
+    expect(probe.contents().equals(probe.live())).toBe(true);
   });
 
   test("a writer between the two looks: written, and the barrier then sees to it", () => {
@@ -224,7 +258,7 @@ describe("under load, with another process writing", () => {
         results.push(step(probe));
         return enough();
       },
-      { timeout: 8000, interval: 1 },
+      { timeout: 40_000, interval: 1 },
     );
     const report = await writer.stop();
     probe.drain();
@@ -237,23 +271,29 @@ describe("under load, with another process writing", () => {
 test("giving way: the application's FULL, RESTART and TRUNCATE under load succeed, and the pin is never let go", async () => {
   const database = `${tempFolder()}/app.db`;
   const checkpoints = ["FULL", "RESTART", "TRUNCATE"] as const;
-  const writer = await startWriter({ database, checkpoints, checkpointEveryMs: 50, busyTimeoutMs: 3000 });
+  const writer = await startWriter({ database, checkpoints, checkpointEveryMs: 50, busyTimeoutMs: 10_000 });
   const link = openLink(database);
   link.pin();
   const probe = Probe.begin(link);
   let changeCounter = 0;
-  await vi.waitUntil(
-    () => {
-      probe.drain();
-      const index = settledIndex(link);
-      // The end of the log stands still: a pause, or a checkpointer that waits for us.
-      if (index.changeCounter === changeCounter) giveWay(link, probe.drain);
-      changeCounter = index.changeCounter;
-      return probe.restarts >= 6;
-    },
-    { timeout: 8000, interval: 2 },
-  );
-  const report = await writer.stop();
+  const givingWayUntil = <T>(condition: () => T) =>
+    vi.waitUntil(
+      () => {
+        probe.drain();
+        const index = settledIndex(link);
+        // The end of the log stands still: a pause, or a checkpointer that waits for us.
+        if (index.changeCounter === changeCounter) giveWay(link, probe.drain);
+        changeCounter = index.changeCounter;
+        return condition();
+      },
+      { timeout: 40_000, interval: 2 },
+    );
+  await givingWayUntil(() => probe.restarts >= 6);
+  let ended: WriterReport | undefined;
+  writer.stop().then((report) => {
+    ended = report;
+  });
+  const report = await givingWayUntil(() => ended); // it may be in the middle of a checkpoint
   const succeeded = report.checkpoints.filter(({ ok }) => ok);
   expect(
     succeeded.length / report.checkpoints.length,

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, renameSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
@@ -156,6 +156,24 @@ describe("what cannot be watched is refused", () => {
       app.close();
     };
     expect(opening(leaveWal)).toThrow(expect.objectContaining({ code: "DATABASE_NOT_WAL" }));
+  });
+
+  test("removed while it is opened, before and after SQLite has opened it", () => {
+    const removed = expect.objectContaining({ code: "DATABASE_NOT_FOUND" });
+    for (const isBefore of [true, false]) {
+      const path = walFile(tempFolder());
+      const open = () =>
+        DatabaseLink.open(path, {
+          clock: systemClock,
+          connect: (name, options) => {
+            if (isBefore) rmSync(name);
+            const connection = connect(name, options);
+            if (!isBefore) rmSync(name);
+            return connection;
+          },
+        });
+      expect(open, isBefore ? "before" : "after").toThrow(removed);
+    }
   });
 
   test("locked by an application in exclusive mode", () => {

@@ -1,10 +1,11 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { link, mkdir, mkdtemp, readdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ownMark } from "../../src/process-identity.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import {
@@ -80,6 +81,28 @@ describe("what crashes leave", () => {
     expect(await temps()).toHaveLength(0);
   });
 
+  it("of a process of this machine that is dead is removed at once", async () => {
+    await mkdir(join(root, "db"));
+    const [host, , started] = ownMark().split("-");
+    const dead = `${host}-${spawnSync("true").pid}-1`;
+    const another = "00000000-1-1";
+    const names = [dead, `${host}-${process.pid}-${started}1`, another, ownMark()].map(
+      (mark) => `.walrust-tmp-${mark}.abc`,
+    );
+    for (const name of names) await writeFile(join(root, "db", name), "half");
+    await storage.put("db/a", bytesOf(1, 1));
+    expect((await temps()).sort()).toEqual(names.slice(2).sort());
+  });
+
+  it("of a claim goes with the first write to its folder", async () => {
+    await mkdir(join(root, "db"));
+    const mark = createHash("sha256").update("gone").digest("hex").slice(0, 32);
+    const [host] = ownMark().split("-");
+    await symlink(`${host}-${spawnSync("true").pid}-1`, join(root, `db/.walrust-tmp-claim-${mark}`));
+    await storage.put("db/a", bytesOf(1, 1));
+    expect(await temps()).toEqual([]);
+  });
+
   it("is not confused with the temporary file of a long upload", async () => {
     const upload = storage.upload("db/a", { headSizeBytes: 0, expectedSizeBytes: 0, timestampMs: 1 });
     await upload.write(bytesOf(3_000_000, 1));
@@ -100,27 +123,37 @@ describe("what crashes leave", () => {
 });
 
 describe("a claim", () => {
-  /** Of a put with a condition that runs into a claim with this content: how long it waits. */
-  async function waitedFor(content: string): Promise<number> {
+  const [host = ""] = ownMark().split("-");
+
+  /** Of a put with a condition that runs into a claim that says this of its holder: how long it waits. */
+  async function waitedFor(
+    holder: string,
+    how: (holder: string, path: string) => Promise<void>,
+  ): Promise<number> {
     const { etag } = await storage.put("db/a", bytesOf(1, 1));
     const mark = createHash("sha256").update("a").digest("hex").slice(0, 32);
-    await writeFile(join(root, `db/.walrust-tmp-claim-${mark}`), content);
+    await how(holder, join(root, `db/.walrust-tmp-claim-${mark}`));
     const before = clock.now();
     await storage.put("db/a", bytesOf(2, 1), { condition: { kind: "match", etag } });
     return clock.now() - before;
   }
 
-  it("of a process of this machine that is dead holds nobody", async () => {
-    const { pid } = spawnSync("true");
-    expect(await waitedFor(`${hostname()} ${pid}\n`)).toBe(0);
+  const asLink = (holder: string, path: string) => symlink(holder, path);
+  const asFile = (holder: string, path: string) => writeFile(path, holder);
+
+  it.each([
+    ["a link", asLink],
+    ["a file", asFile],
+  ])("of a process of this machine that is dead holds nobody: %s", async (_, how) => {
+    expect(await waitedFor(`${host}-${spawnSync("true").pid}-1`, how)).toBe(0);
   });
 
   it.each([
-    ["of a living one", () => `${hostname()} ${process.pid}\n`],
-    ["of another machine, with a pid that is free here", () => `elsewhere ${spawnSync("true").pid}\n`],
-    ["that is not whole", () => `${hostname()} 1`],
-  ])("%s is respected for a minute", async (_, content) => {
-    expect(await waitedFor(content())).toBeGreaterThan(59_000);
+    ["of a living one", () => ownMark(), asLink],
+    ["of another machine, with a pid that is free here", () => `00000000-${spawnSync("true").pid}-1`, asLink],
+    ["in a file that is not whole", () => `${host}-1`, asFile],
+  ])("%s is respected for a minute", async (_, holder, how) => {
+    expect(await waitedFor(holder(), how)).toBeGreaterThan(59_000);
   });
 });
 

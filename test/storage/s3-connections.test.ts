@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { HttpPool } from "../../src/storage/http-pool.ts";
@@ -41,6 +42,19 @@ describe("connections", () => {
     await expect.poll(() => bench.server.connections.open).toBe(0);
   });
 
+  it("may all end with one signal, without a warning of a leak", async () => {
+    bench = await s3Bench();
+    const warnings: Error[] = [];
+    const note = (warning: Error) => warnings.push(warning);
+    process.on("warning", note);
+    const { signal } = new AbortController();
+    await Promise.all(Array.from({ length: 30 }, () => bench.storage.check({ signal })));
+    await new Promise((resolve) => setImmediate(resolve));
+    process.removeListener("warning", note);
+    expect(warnings).toEqual([]);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+
   it("end when the caller stops, also while a request waits for one", async () => {
     bench = await s3Bench({ settings: { concurrency: 1 } });
     bench.server.faults.add({ kind: "stall", when: "before" });
@@ -58,18 +72,18 @@ describe("patience", () => {
   it("ends when no answer comes, or an answer stops in the middle", async () => {
     bench = await s3Bench();
     await bench.storage.put("db/a", bytesOf(100_000, 1));
-    const pool = new HttpPool(bench.server.endpoint, {
-      connections: 2,
-      answerTimeoutMs: 50,
-      bodyIdleTimeoutMs: 50,
-    });
+    const poolWith = (patience: { readonly answerTimeoutMs: number; readonly bodyIdleTimeoutMs: number }) =>
+      new HttpPool(bench.server.endpoint, { connections: 2, ...patience });
     const request = { method: "GET", path: "/bucket/db/a", headers: {} } as const;
     bench.server.faults.add({ kind: "stall", when: "before" });
-    expect(await refusal(pool.request(request))).toBe("STORAGE_TIMEOUT");
+    const forAnswers = poolWith({ answerTimeoutMs: 50, bodyIdleTimeoutMs: 60_000 });
+    expect(await refusal(forAnswers.request(request))).toBe("STORAGE_TIMEOUT");
+    await forAnswers.close();
     bench.server.faults.add({ kind: "cut", afterBytes: 10, how: "stall" });
-    const { body } = await pool.request(request);
+    const forBodies = poolWith({ answerTimeoutMs: 60_000, bodyIdleTimeoutMs: 50 });
+    const { body } = await forBodies.request(request);
     expect(await refusal(body.collect(1_000_000))).toBe("STORAGE_TIMEOUT");
-    await pool.close();
+    await forBodies.close();
   });
 });
 

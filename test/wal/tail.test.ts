@@ -53,6 +53,16 @@ test.each([
   ],
   ["something uncommitted was appended", log().frame(1).build(), "unknown"],
   ["the file was cut", bytes.subarray(0, 32 + 2 * FRAME), "unknown"],
+  [
+    "the file was cut within the header of a frame behind",
+    log()
+      .commit([1], 3)
+      .build()
+      .subarray(0, 32 + 3 * FRAME + 20),
+    "unknown",
+  ],
+  ["the file was cut within the last frame's page", bytes.subarray(0, 32 + 2 * FRAME + 24), "unknown"],
+  ["the file was cut just before its last byte", bytes.subarray(0, 32 + 3 * FRAME - 1), "unknown"],
   ["the file was cut within the last frame's header", bytes.subarray(0, 32 + 2 * FRAME + 23), "unknown"],
   ["the file was cut to nothing, and the next generation began", next(1, new Uint8Array(32)), "unknown"],
   ["there is no file", new Uint8Array(0), "unknown"],

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { FoundDaemons } from "../../daemon/find-daemons.ts";
 import { WalrustError } from "../../errors.ts";
 import type { DaemonDocument, DatabaseDocument } from "../../observability/status-document.ts";
+import { printable } from "../../printable.ts";
 import { Option, WalrustCommand } from "../command.ts";
 import { paint, printJson, printLine } from "../output.ts";
 
@@ -72,7 +73,7 @@ export class StatusCommand extends WalrustCommand {
     const { statusDocument, statusText } = await import("../views/status-view.ts");
     const { stdout, stderr, clock } = this.context;
     for (const { message } of failures)
-      stderr.write(`${paint(this.context, stderr).yellow("warning:")} ${message}\n`);
+      stderr.write(`${paint(this.context, stderr).yellow("warning:")} ${printable(message)}\n`);
     const shown = this.#only(daemons);
     if (this.json) {
       printJson(this.context, statusDocument(shown));

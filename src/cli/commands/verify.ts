@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import path from "node:path";
 import { isWalrustError, WalrustError } from "../../errors.ts";
 import type { VerifyProgress } from "../../restore/verify.ts";
@@ -87,7 +86,9 @@ export class VerifyCommand extends WalrustCommand {
 
   /** What a backup is worth shows when it is restored. Storage that cannot be reached is no finding, and thrown. */
   async #restoreError(walrust: OpenedWalrust, name: string): Promise<WalrustError | undefined> {
-    const folder = mkdtempSync(path.join(tmpdir(), "walrust-verify-"));
+    const { clearScratchFolders, makeScratchFolder } = await import("../../restore/scratch-folder.ts");
+    clearScratchFolders("verify");
+    const folder = makeScratchFolder("verify");
     try {
       const { signal } = this.context;
       await walrust.restore(name, path.join(folder, "restored.db"), { integrityCheck: "full", signal });

@@ -47,6 +47,7 @@ export class NameCipher {
 
   /** Undefined: not sealed with this key. */
   open(sealed: string): string | undefined {
+    if (keyProblem(sealed) !== undefined) return undefined;
     const { folder, leaf } = split(sealed);
     const plain = this.#openFolder(folder);
     return plain === undefined ? undefined : plain + leaf;

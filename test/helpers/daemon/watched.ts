@@ -21,6 +21,8 @@ export interface WatchedOptions {
   readonly storage?: Storage;
   readonly parking?: Parking;
   readonly self?: WriterIdentity;
+  /** Called in the moment in which an event is told. */
+  readonly onEvent?: (event: WalrustEvent) => void;
 }
 
 let writers = 0;
@@ -60,7 +62,10 @@ export class Watched {
       storage: options.storage ?? stage.storage,
       clock: stage.clock,
       layout: stage.layout,
-      events: (event) => this.events.push(event),
+      events: (event) => {
+        this.events.push(event);
+        options.onEvent?.(event);
+      },
       cores: new CorePool({ maxCores: 4 }),
       scanCore: testCore(),
       limitWork: (_sizeBytes, work) => work(),

@@ -9,6 +9,7 @@ export interface Child {
   stderr(): string;
   /** Resolves when the process has ended and its output is complete. */
   readonly exited: Promise<Exit>;
+  /** Not before its output is complete is it over: what it said last counts too. */
   running(): boolean;
   /** Calls `listener` for every further line of stdout. */
   onLine(listener: (line: string) => void): void;
@@ -45,6 +46,7 @@ export function spawnChild(command: string, args: readonly string[], options: Sp
   const listeners: ((line: string) => void)[] = [];
   let stdout = "";
   let stderr = "";
+  let isOver = false;
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
   });
@@ -58,8 +60,12 @@ export function spawnChild(command: string, args: readonly string[], options: Sp
   // A process that ended meanwhile closes the pipe: its exit tells, not the write.
   child.stdin.on("error", () => {});
   const exited = new Promise<Exit>((resolve, reject) => {
-    child.once("error", reject);
+    child.once("error", (error) => {
+      isOver = true;
+      reject(error);
+    });
     child.once("close", (code, signal) => {
+      isOver = true;
       alive.delete(child);
       resolve({ code, signal, stdout, stderr });
     });
@@ -71,7 +77,7 @@ export function spawnChild(command: string, args: readonly string[], options: Sp
     lines,
     stderr: () => stderr,
     exited,
-    running: () => child.exitCode === null && child.signalCode === null,
+    running: () => !isOver,
     onLine: (listener) => {
       listeners.push(listener);
     },

@@ -8,7 +8,9 @@ import { ltxFiles } from "./storage-folder.ts";
 import { restored, runWalrust, startWatch } from "./walrust.ts";
 
 export interface StormOptions {
+  /** It blows for as long at least, and until all of `atLeast` has happened. */
   readonly seconds: number;
+  readonly atLeast: { readonly restores: number; readonly rows?: number; readonly kills?: number };
   readonly writer?: Partial<WriterOptions>;
   readonly watchArgs?: readonly string[];
   readonly syncInterval?: string;
@@ -20,9 +22,6 @@ export interface StormOptions {
 export interface StormReport {
   readonly at: Scene;
   readonly writer: WriterReport;
-  /** Restores that were made and compared while the writer wrote. */
-  readonly restores: number;
-  readonly kills: number;
   readonly snapshots: number;
 }
 
@@ -53,24 +52,31 @@ export async function storm(options: StormOptions): Promise<StormReport> {
     });
   let watch = start();
   await watch.untilPublished("app");
+  const { atLeast } = options;
   const endMs = performance.now() + options.seconds * 1000;
-
+  const restoredRows: number[] = [];
   let kills = 0;
+  const isOver = () =>
+    performance.now() > endMs &&
+    restoredRows.length >= atLeast.restores &&
+    writer.acknowledged() >= (atLeast.rows ?? 0) &&
+    kills >= (atLeast.kills ?? 0);
+
   const keepKilling = async (): Promise<void> => {
     const random = dice(options.seed ?? 1);
     const { least, most } = options.killEveryMs ?? { least: 0, most: 0 };
     for (;;) {
       const waitMs = least + random() * (most - least);
-      if (most === 0 || performance.now() + waitMs > endMs) return;
+      if (most === 0) return;
       await sleep(waitMs);
+      if (isOver()) return;
       await watch.kill();
       kills += 1;
       watch = start();
     }
   };
-  const restoredRows: number[] = [];
   const keepRestoring = async (): Promise<void> => {
-    while (performance.now() < endMs) restoredRows.push(assertPrefix(await restored(at, "app")));
+    while (!isOver()) restoredRows.push(assertPrefix(await restored(at, "app")));
   };
   await Promise.all([keepKilling(), keepRestoring()]);
 
@@ -89,8 +95,6 @@ export async function storm(options: StormOptions): Promise<StormReport> {
   return {
     at,
     writer: report,
-    restores: restoredRows.length,
-    kills,
     snapshots: ltxFiles(at, "app").filter((file) => file.minTxid === 1n).length,
   };
 }

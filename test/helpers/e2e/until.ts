@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface UntilOptions {
-  /** Fails after this long. */
+  /** Fails after this long: far beyond what it takes, since nothing here is about speed. */
   readonly limitMs?: number;
   readonly everyMs?: number;
 }
@@ -18,7 +18,7 @@ export async function until<T>(
   probe: () => T | Promise<T>,
   options: UntilOptions = {},
 ): Promise<Exclude<T, undefined | false>> {
-  const limitMs = options.limitMs ?? 15_000;
+  const limitMs = options.limitMs ?? 45_000;
   const deadlineMs = performance.now() + limitMs;
   for (;;) {
     let cause: unknown;

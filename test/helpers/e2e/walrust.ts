@@ -66,7 +66,8 @@ export interface WatchOptions extends RunOptions {
   readonly syncInterval?: string;
 }
 
-const DRAIN_LIMIT_MS = 30_000;
+/** The daemon gives up a drain after 30 s. */
+const DRAIN_LIMIT_MS = 45_000;
 
 /** Starts the daemon. Most callers then wait until something is published. */
 export function startWatch(at: Scene, options: WatchOptions = {}): Watch {
@@ -80,7 +81,7 @@ export function startWatch(at: Scene, options: WatchOptions = {}): Watch {
   return {
     child,
     events,
-    untilEvent: (type, { matching = () => true, limitMs = 15_000 } = {}) =>
+    untilEvent: (type, { matching = () => true, ...limit } = {}) =>
       until(
         `event ${type}`,
         () => {
@@ -88,7 +89,7 @@ export function startWatch(at: Scene, options: WatchOptions = {}): Watch {
           if (found === undefined) assertRunning(child);
           return found;
         },
-        { limitMs },
+        limit,
       ),
     untilPublished: (name, txid = 0n, options = {}) =>
       until(

@@ -4,6 +4,7 @@ import { onTestFinished } from "vitest";
 import type { Clock } from "../../../src/clock.ts";
 import type { WalrustEvent } from "../../../src/events.ts";
 import { Follower } from "../../../src/follow/follower.ts";
+import type { Storage } from "../../../src/storage/storage.ts";
 import { CorePool } from "../../../src/wasm/core-pool.ts";
 import { ManualClock } from "../manual-clock.ts";
 import { MemoryStorage } from "../memory-storage.ts";
@@ -104,7 +105,7 @@ export interface FollowingOptions {
 }
 
 /** A replica of `storage`, not begun. */
-export function following(storage: MemoryStorage, options: FollowingOptions = {}): Following {
+export function following(storage: Storage, options: FollowingOptions = {}): Following {
   const { path = join(tempFolder(), "replica.db"), name = "app", intervalMs = 5000 } = options;
   const events: WalrustEvent[] = [];
   const warnings: string[] = [];

@@ -58,7 +58,7 @@ function start(path: string, options: object): Reader {
   return {
     newest: () => seen.at(-1) ?? 0,
     states: () => seen.length,
-    untilSeen: async (rows, limitMs = 15_000) => {
+    untilSeen: async (rows, limitMs = 45_000) => {
       await until(
         `a reader sees ${rows} rows`,
         () => {

@@ -82,6 +82,7 @@ export class Stage {
         storage,
         folder,
         clock,
+        boot: "1",
         writer: ONLY_WRITER,
         manifestIntervalMs: 60_000,
       },

@@ -1,3 +1,4 @@
+import type { Answer } from "./operations.ts";
 import type { RequestRecord } from "./server.ts";
 
 /** What goes wrong with a request. */
@@ -18,7 +19,21 @@ export type Fault =
   /** The answer's body ends early: the connection breaks, or stays and says nothing more. */
   | { readonly kind: "cut"; readonly afterBytes: number; readonly how: "reset" | "stall" }
   /** Content-Length says so much more (or less) than the body has. */
-  | { readonly kind: "length"; readonly differenceBytes: number };
+  | { readonly kind: "length"; readonly differenceBytes: number }
+  /** Another answer than the true one; nothing happens, or it happened. */
+  | {
+      readonly kind: "answer";
+      readonly when: "instead" | "after";
+      readonly change: (answer: Answer, request: RequestRecord) => Answer;
+    }
+  /** The true answer, a byte at a time. */
+  | { readonly kind: "drip"; readonly everyMs: number; readonly what: "head" | "body" }
+  /** The true answer's head without a length, and zeros for as long as somebody reads. */
+  | { readonly kind: "endless" }
+  /** The true answer, after a while. */
+  | { readonly kind: "late"; readonly afterMs: number }
+  /** The request's body is not read to its end: the connection breaks there, or the rest is left where it is. */
+  | { readonly kind: "unread"; readonly afterBytes: number; readonly how: "reset" | "stall" };
 
 interface Plan {
   readonly fault: Fault;
@@ -52,8 +67,11 @@ export class Faults {
     this.#plans.length = 0;
   }
 
-  take(request: RequestRecord): Fault | undefined {
-    const plan = this.#plans.find((one) => one.left > 0 && one.matches(request));
+  /** @param of faults that show while the request's body comes, or behind it */
+  take(request: RequestRecord, of: "body" | "answer" = "answer"): Fault | undefined {
+    const plan = this.#plans.find(
+      (one) => (one.fault.kind === "unread") === (of === "body") && one.left > 0 && one.matches(request),
+    );
     if (plan === undefined) return undefined;
     plan.left--;
     return plan.fault;

@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { Bucket, type StoredBody } from "./bucket.ts";
-import { type Fault, Faults } from "./faults.ts";
+import { failsAfter, failsBefore, leaveUnread, send } from "./fault-effects.ts";
+import { Faults } from "./faults.ts";
 import { type Answer, type Context, operationOf, perform } from "./operations.ts";
 import { PROFILES, type ProfileName } from "./profiles.ts";
 import { S3Error } from "./s3-error.ts";
@@ -34,7 +35,7 @@ export interface RequestRecord {
   readonly key: string;
   readonly query: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly bodySizeBytes: number;
+  bodySizeBytes: number;
   /** When its head arrived: performance.now() of this process. */
   readonly atMs: number;
   /** Undefined while it is under way, and when it was never answered. */
@@ -53,6 +54,8 @@ export interface S3Server {
   readonly openUploads: number;
   /** Closes the port and all connections, or opens the port again. */
   outage(on: boolean): Promise<void>;
+  /** The bucket has these objects and no others. */
+  reset(objects: ReadonlyMap<string, Uint8Array>): void;
   close(): Promise<void>;
 }
 
@@ -62,6 +65,8 @@ export async function startS3Server(options: S3ServerOptions): Promise<S3Server>
   await server.listen(0);
   return server;
 }
+
+const NO_CONDITIONS = { ifNoneMatch: undefined, ifMatch: undefined };
 
 class StrictServer implements S3Server {
   readonly requests: RequestRecord[] = [];
@@ -120,6 +125,12 @@ class StrictServer implements S3Server {
     await closed;
   }
 
+  reset(objects: ReadonlyMap<string, Uint8Array>): void {
+    const { bucket, now } = this.#context;
+    bucket.objects.clear();
+    for (const [key, body] of objects) bucket.put(key, Buffer.from(body), {}, NO_CONDITIONS, now());
+  }
+
   #create(): Server {
     const { tls, keepAliveMs: keepAliveTimeout = 60_000 } = this.#options;
     const server =
@@ -141,6 +152,9 @@ class StrictServer implements S3Server {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const atMs = performance.now();
+    const { record, bucket, key, query, rawPath, rawQuery } = this.#recordOf(request, atMs);
+    const unread = this.faults.take(record, "body");
+    if (unread?.kind === "unread") return void (await leaveUnread(request, unread));
     const pieces: Buffer[] = [];
     const isPart = request.url?.includes("partNumber=") === true;
     if (isPart) this.#parts++;
@@ -153,21 +167,8 @@ class StrictServer implements S3Server {
       if (isPart) this.#parts--;
     }
     const body = Buffer.concat(pieces);
-    const [rawPath = "", rawQuery = ""] = splitOnce(request.url ?? "", "?");
-    const path = decodeURIComponent(rawPath.slice(1));
-    const [bucket, key] = this.#namesBucket(request) ? [this.#options.bucket, path] : splitOnce(path, "/");
-    const query = new URLSearchParams(rawQuery.replaceAll("+", "%2B"));
-    const method = request.method ?? "";
-    const record: RequestRecord = {
-      operation: operationOf(method, key, query),
-      method,
-      key,
-      query: rawQuery,
-      headers: request.headers,
-      bodySizeBytes: body.length,
-      atMs,
-      status: undefined,
-    };
+    const { method } = record;
+    record.bodySizeBytes = body.length;
     this.requests.push(record);
     response.setHeader("Date", new Date(this.#context.now()).toUTCString());
     const fault = this.faults.take(record);
@@ -187,8 +188,22 @@ class StrictServer implements S3Server {
       );
     });
     record.status = answer.status;
-    if (fault !== undefined && failsAfter(fault, request, response, answer, method)) return;
+    if (fault !== undefined && failsAfter(fault, request, response, answer, record)) return;
     send(response, answer, method);
+  }
+
+  #recordOf(request: IncomingMessage, atMs: number) {
+    const [rawPath = "", rawQuery = ""] = splitOnce(request.url ?? "", "?");
+    const path = decodeURIComponent(rawPath.slice(1));
+    const [bucket, key] = this.#namesBucket(request) ? [this.#options.bucket, path] : splitOnce(path, "/");
+    const query = new URLSearchParams(rawQuery.replaceAll("+", "%2B"));
+    const method = request.method ?? "";
+    const record: RequestRecord = {
+      operation: operationOf(method, key, query),
+      ...{ method, key, query: rawQuery, headers: request.headers },
+      ...{ bodySizeBytes: 0, atMs, status: undefined },
+    };
+    return { record, bucket, key, query, rawPath, rawQuery };
   }
 
   #answer(work: () => Answer): Answer {
@@ -219,74 +234,6 @@ class StrictServer implements S3Server {
       throw new S3Error(400, "InvalidRequest", `${requiredHeader[0]} is missing`);
     }
   }
-}
-
-/** Whether the fault took the request's place. */
-function failsBefore(
-  fault: Fault,
-  request: IncomingMessage,
-  response: ServerResponse,
-  record: RequestRecord,
-): boolean {
-  if (fault.kind === "reset" && fault.when === "before") {
-    request.socket.destroy();
-    return true;
-  }
-  if (fault.kind === "stall" && fault.when === "before") return true;
-  if (fault.kind === "html") {
-    record.status = fault.status;
-    response
-      .writeHead(fault.status, { "Content-Type": "text/html" })
-      .end("<html><body>Welcome</body></html>");
-    return true;
-  }
-  if (fault.kind !== "refuse") return false;
-  record.status = fault.status;
-  const body = fault.code === undefined ? "" : errorDocument(fault.code, "as told");
-  response.writeHead(fault.status, { "Content-Type": "application/xml", ...fault.headers });
-  response.end(record.method === "HEAD" ? undefined : body);
-  return true;
-}
-
-function failsAfter(
-  fault: Fault,
-  request: IncomingMessage,
-  response: ServerResponse,
-  answer: Answer,
-  method: string,
-): boolean {
-  switch (fault.kind) {
-    case "reset":
-      request.socket.destroy();
-      return true;
-    case "stall":
-      return true;
-    case "cut":
-      response.writeHead(answer.status, { ...answer.headers, "Content-Length": String(answer.body.length) });
-      response.write(answer.body.subarray(0, fault.afterBytes), () => {
-        if (fault.how === "reset") request.socket.destroy();
-      });
-      return true;
-    case "length":
-      response.writeHead(answer.status, {
-        ...answer.headers,
-        "Content-Length": String(answer.body.length + fault.differenceBytes),
-      });
-      // Past node's own check of the length: this is what a broken server does.
-      request.socket.cork();
-      response.flushHeaders();
-      request.socket.end(answer.body);
-      request.socket.uncork();
-      return true;
-    default:
-      send(response, answer, method);
-      return true;
-  }
-}
-
-function send(response: ServerResponse, answer: Answer, method: string): void {
-  response.writeHead(answer.status, { ...answer.headers, "Content-Length": String(answer.body.length) });
-  response.end(method === "HEAD" ? undefined : answer.body);
 }
 
 function splitOnce(text: string, separator: string): readonly [string, string] {

@@ -113,7 +113,7 @@ export class Probe {
   }
 
   #pinExactly(): ExactPin {
-    const waitUntil = performance.now() + 5000;
+    const waitUntil = performance.now() + 30_000;
     for (;;) {
       const result = exactPin(this.link, this.drain, { tries: 20, barrierTries: 100 });
       if (result.kind === "pinned") return result.pin;

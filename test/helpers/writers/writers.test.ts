@@ -31,7 +31,7 @@ describe("the writer and its oracle", () => {
   test("goes on where it was killed", async () => {
     const database = join(tempFolder(), "app.db");
     const first = await startWriter({ database });
-    await vi.waitUntil(() => first.acknowledged() > 20, { timeout: 5000, interval: 1 });
+    await vi.waitUntil(() => first.acknowledged() > 20, { timeout: 30_000, interval: 1 });
     await first.kill();
     const rows = assertPrefix(database, { atLeast: first.acknowledged() });
     const second = await startWriter({ database, transactions: 5 });

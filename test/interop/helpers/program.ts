@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { vi } from "vitest";
+import { NoHope, until } from "../../helpers/e2e/until.ts";
 
 export interface RunningProgram {
   readonly folder: string;
@@ -31,14 +31,13 @@ export async function startProgram(
   });
   const output = tailOf(child);
   try {
-    await vi.waitFor(
-      async () => {
-        if (child.exitCode !== null) throw new Error(`${path} ended:\n${output()}`);
-        const answer = await fetch(options.healthUrl);
-        if (!answer.ok) throw new Error(`${path} is not ready: ${answer.status}\n${output()}`);
-      },
-      { timeout: 30_000, interval: 50 },
-    );
+    const answers = async () => {
+      if (child.exitCode !== null) throw new NoHope(`${path} ended:\n${output()}`);
+      const answer = await fetch(options.healthUrl);
+      if (!answer.ok) throw new Error(`${path} is not ready: ${answer.status}\n${output()}`);
+      return true;
+    };
+    await until(`${path} answers`, answers, { limitMs: 30_000, everyMs: 50 });
   } catch (error) {
     await stop(child, folder);
     throw error;

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 
@@ -43,4 +44,23 @@ function startOfProcess(pid: number): string | undefined {
   }
   // the second field is the name in parentheses, and may itself contain anything
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+}
+
+/**
+ * This process as a part of a file's name, so that whoever comes after a crash can tell that nobody needs the file any more: a hash of its machine's
+ * name, its pid, and when it began.
+ */
+export function ownMark(): string {
+  const { pid, started } = ownIdentity();
+  return `${hostMark()}-${pid}-${started}`;
+}
+
+/** True only when it is certain that the process has ended; so never for what is no mark. */
+export function isMarkOfTheDead(mark: string): boolean {
+  const [, host, pid, started = ""] = /^([0-9a-f]{8})-(\d+)-(\d*)$/.exec(mark) ?? [];
+  return host === hostMark() && !mayBeAlive({ host: hostname(), pid: Number(pid), started });
+}
+
+function hostMark(): string {
+  return createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
 }

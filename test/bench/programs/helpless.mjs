@@ -1,0 +1,5 @@
+import { actAsWalrust } from "./act-as-walrust.mjs";
+
+actAsWalrust(() => {
+  process.exitCode = 1;
+});

@@ -1,0 +1,3 @@
+import { actAsWalrust } from "./act-as-walrust.mjs";
+
+actAsWalrust(() => {});
