@@ -1,0 +1,121 @@
+import { DEFAULT_RETENTION, DEFAULT_SYNC } from "../../src/config/defaults.ts";
+import type { DatabaseTask, TaskResult } from "../../src/daemon/database-task.ts";
+import type { WalrustEvent } from "../../src/events.ts";
+import { SimulationFailure } from "./oracle.ts";
+import type { SimulatedProcess } from "./simulated-process.ts";
+import type { World } from "./world.ts";
+
+/** The name of the copy. */
+export const NAME = "app";
+const POLL_MS = 1000;
+let writers = 0;
+
+/** One life of `walrust watch`: the program's task for the one database of the world. */
+export class SimulatedDaemon {
+  readonly process: SimulatedProcess;
+  readonly task: DatabaseTask;
+  readonly #stop: AbortController;
+  readonly #world: World;
+  #result: TaskResult | undefined;
+
+  private constructor(world: World, process: SimulatedProcess, task: DatabaseTask, stop: AbortController) {
+    this.#world = world;
+    this.process = process;
+    this.task = task;
+    this.#stop = stop;
+  }
+
+  static async begin(world: World): Promise<SimulatedDaemon> {
+    const { process, production } = world.begin("daemon");
+    const { setup } = world;
+    // WebAssembly is compiled in another thread, which the schedule does not see
+    await production.Sha256.begin();
+    const clock = world.clock.of(process);
+    const stop = new AbortController();
+    const parking = new production.Parking(clock);
+    Object.defineProperty(parking, "quietMs", { get: () => (setup.parks ? 2000 : undefined) });
+    const sync = {
+      ...DEFAULT_SYNC,
+      ...{ walSyncIntervalMs: setup.syncIntervalMs, monitorIntervalMs: POLL_MS },
+      ...{ snapshotIntervalMs: setup.snapshotIntervalMs, maxChanges: setup.maxChanges },
+      ...{ checkpointIntervalMs: setup.checkpointIntervalMs, minCheckpointPages: setup.minCheckpointPages },
+      ...{ walTruncateThresholdPages: setup.walTruncateThresholdPages, observe: setup.observe },
+    };
+    const database = { path: world.path, name: NAME, sync, retention: DEFAULT_RETENTION };
+    const daemon = {
+      ...{
+        uploaderConcurrency: 4,
+        shadowMaxSizeBytes: setup.shadowMaxSizeBytes,
+        once: false,
+        takeOver: true,
+      },
+      ...(setup.observe && { shadowDir: world.shadowFolder }),
+    };
+    const task = new production.DatabaseTask(database, {
+      ...{
+        daemon,
+        clock,
+        parking,
+        storage: world.storage.of(process, production.WalrustError),
+        layout: setup.layout,
+      },
+      events: (event) => hear(world, process, event),
+      cores: new production.CorePool({ maxCores: 4 }),
+      scanCore: new production.Core(production.compileCore()),
+      limitWork: (_sizeBytes, work) => work(),
+      limitOpening: (work) => work(),
+      self: { host: world.identity.host, pid: process.pid, boot: world.identity.boot },
+      newWriterId: () => BigInt(++writers),
+      onceHeld: new Set(),
+      log: production.silentLog,
+      checkpointers: new production.CheckpointerWatch({ clock, readLocks: () => undefined }),
+      controlSocket: "",
+      stop: stop.signal,
+      abort: new AbortController().signal,
+    });
+    const daemonLife = new SimulatedDaemon(world, process, task, stop);
+    daemonLife.#run();
+    return daemonLife;
+  }
+
+  get isAlive(): boolean {
+    return this.process.isAlive && this.#result === undefined;
+  }
+
+  /** How it ended by itself. */
+  get result(): TaskResult | undefined {
+    return this.#result;
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  #run(): void {
+    this.task.run().then((result) => {
+      this.#result = result;
+      this.#world.ended(this.process);
+    });
+  }
+}
+
+/** Codes that no trouble of the simulated world explains. */
+const NEVER = new Set(["INTERNAL", "STORAGE_FENCED", "INTEGRITY_DATABASE", "SQLITE_UNSUPPORTED"]);
+
+function hear(world: World, process: SimulatedProcess, event: WalrustEvent): void {
+  if (!process.isAlive) return;
+  const { type } = event;
+  world.tell(
+    `    ${type} ${"txid" in event ? event.txid : ""}${"maxTxid" in event ? event.maxTxid : ""}${"error" in event ? `${event.error.code}: ${event.error.message}` : ""}${"reason" in event ? event.reason : ""}`,
+  );
+  if (type === "published") world.oracle.announces(event.maxTxid);
+  if (type === "snapshot" || type === "gap_repaired") world.oracle.announces(event.txid);
+  if ("error" in event && NEVER.has(event.error.code)) {
+    world.failWith(
+      new SimulationFailure(
+        `error ${event.error.code}`,
+        `${event.error.stack}\n${String((event.error.cause as Error | undefined)?.stack ?? "")}`,
+      ),
+    );
+  }
+}
