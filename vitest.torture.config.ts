@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     environment: "node",
-    include: ["test/e2e/**/*.torture.ts", "test/fault/**/*.torture.ts", "test/simulation/**/*.torture.ts"],
+    include: ["test/e2e/**/*.torture.ts", "test/simulation/**/*.torture.ts"],
     pool: "forks",
     // Their limits on time and memory hold on a machine that does one thing at a time.
     fileParallelism: false,

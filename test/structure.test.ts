@@ -160,7 +160,7 @@ test("no file is longer than 400 lines", () => {
 
 test("names: kebab-case, no utils", () => {
   const names = [...project, ...scripts].map((file) => path.basename(file));
-  const shape = /^([a-z0-9]+(-[a-z0-9]+)*|[A-Z]\d+)(\.(test|torture|fuzz|d|config))?\.(ts|mjs)$/; // a goal's id in bench/
+  const shape = /^([a-z0-9]+(-[a-z0-9]+)*|[A-Z]\d+)(\.(test|torture|thorough|fuzz|d|config))?\.(ts|mjs)$/; // a goal's id in bench/
   expect(names.filter((name) => !shape.test(name))).toEqual([]);
   expect(project.filter((file) => /(^|[/-])(utils?|helper|misc|common)\b[^/]*$/.test(file))).toEqual([]);
 });

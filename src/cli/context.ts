@@ -16,8 +16,8 @@ export interface CliContext {
   readonly clock: Clock;
   /** The first SIGINT or SIGTERM: end soon, and in order. */
   readonly signal: AbortSignal;
-  /** SIGHUP ends the program like SIGTERM, unless a command takes it for something else; the function returned ends that. */
-  onHangup(listener: () => void): () => void;
+  /** SIGHUP ends the program like SIGTERM, unless a command takes it for something else, before it awaits anything. */
+  onHangup(listener: () => void): void;
 }
 
 /** Why `signal` was aborted. Its name makes whoever is interrupted by it end as ABORTED. */

@@ -9,27 +9,39 @@ for (const flag of ["--optimize-for-size", "--max-semi-space-size=1"]) setFlagsF
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
-/** The first signal asks for an orderly end, the second one ends at once. */
-function listenToSignals(hadTerminal: boolean): Pick<CliContext, "signal" | "onHangup"> {
+interface Signals extends Pick<CliContext, "signal" | "onHangup"> {
+  /** The command has begun, and takes SIGHUP if it ever does. */
+  readonly begun: () => void;
+}
+
+/** The first signal asks for an orderly end, the second one ends at once. What SIGHUP asks for, the command says as soon as it is known. */
+function listenToSignals(hadTerminal: boolean): Signals {
   const controller = new AbortController();
   let onHangup: (() => void) | undefined;
-  for (const [name, exitCode] of Object.entries(SIGNALS)) {
-    process.on(name, () => {
-      if (name === "SIGHUP" && onHangup !== undefined && !(hadTerminal && isTerminalGone()))
-        return onHangup();
-      if (controller.signal.aborted) process.exit(exitCode);
-      controller.abort(new StopRequest(name as keyof typeof SIGNALS));
-    });
-  }
+  let hasBegun = false;
+  let isHungUp = false;
+  const stop = (name: keyof typeof SIGNALS) => {
+    if (controller.signal.aborted) process.exit(SIGNALS[name]);
+    controller.abort(new StopRequest(name));
+  };
+  process.on("SIGHUP", () => {
+    if (hadTerminal && isTerminalGone()) stop("SIGHUP");
+    else if (onHangup !== undefined) onHangup();
+    else if (hasBegun) stop("SIGHUP");
+    else isHungUp = true;
+  });
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => stop(name));
   // The library starts us with a channel: when it closes, the program that wanted us is gone.
   process.on("disconnect", () => controller.abort(new StopRequest("parent")));
   return {
     signal: controller.signal,
     onHangup: (listener) => {
       onHangup = listener;
-      return () => {
-        onHangup = undefined;
-      };
+      if (isHungUp) listener();
+    },
+    begun: () => {
+      hasBegun = true;
+      if (isHungUp && onHangup === undefined) stop("SIGHUP");
     },
   };
 }
@@ -59,6 +71,7 @@ function flush(output: NodeJS.WriteStream): Promise<void> {
 
 async function main(): Promise<void> {
   const { stdin, stdout, stderr, env } = process;
+  const { begun, ...signals } = listenToSignals(stdin.isTTY);
   ignoreBrokenPipe(stdout);
   ignoreBrokenPipe(stderr);
   const context: CliContext = {
@@ -70,10 +83,12 @@ async function main(): Promise<void> {
     cwd: process.cwd(),
     version: WALRUST_VERSION,
     clock: systemClock,
-    ...listenToSignals(stdin.isTTY),
+    ...signals,
   };
   const { run } = await import("./run.ts");
-  const exitCode = await run(process.argv.slice(2), context);
+  const running = run(process.argv.slice(2), context);
+  begun();
+  const exitCode = await running;
   await Promise.all([flush(stdout), flush(stderr)]);
   process.exit(exitCode);
 }

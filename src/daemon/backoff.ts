@@ -6,17 +6,20 @@ const LONGEST_MS = 1000;
 const FIRST_MS = 250;
 /** What only a person can mend is not asked for every two seconds. */
 const HOPELESS_MS = 15_000;
+/** SQLite's locks of a moment: an application that recovers its log, or closes it as the last one. A lock that lasts longer is trouble. */
+const PASSING_LOCK_MS = 5000;
 
 export type BackoffNews =
   | { readonly kind: "failed"; readonly error: WalrustError; readonly attempts: number }
   | { readonly kind: "recovered"; readonly afterMs: number };
 
-/** Counts failures in a row, tells each beginning and end of trouble, and says when to try again. */
+/** Counts failures in a row, tells each beginning and end of trouble, and says when to try again. A lock that goes by itself is none. */
 export class Backoff {
   readonly #clock: Clock;
   readonly #tell: (news: BackoffNews) => void;
   #attempts = 0;
   #sinceMs = 0;
+  #isTold = false;
 
   constructor(clock: Clock, tell: (news: BackoffNews) => void) {
     this.#clock = clock;
@@ -29,17 +32,36 @@ export class Backoff {
 
   /** @returns when to try again, on the monotonic clock */
   failed(error: WalrustError): number {
-    const nowMs = this.#clock.monotonicMs();
-    if (this.#attempts === 0) this.#sinceMs = nowMs;
-    this.#attempts += 1;
-    this.#tell({ kind: "failed", error, attempts: this.#attempts });
+    const nowMs = this.#count();
+    const mayPass = error.code === "DATABASE_LOCKED" && nowMs - this.#sinceMs < PASSING_LOCK_MS;
+    if (this.#isTold || !mayPass) this.#tellFailed(error);
     if (!error.retryable) return nowMs + HOPELESS_MS;
     return nowMs + Math.min(LONGEST_MS, FIRST_MS * 2 ** (this.#attempts - 1));
+  }
+
+  /** It is not tried again: told, whatever it is. */
+  gaveUp(error: WalrustError): void {
+    this.#count();
+    this.#tellFailed(error);
   }
 
   succeeded(): void {
     if (this.#attempts === 0) return;
     this.#attempts = 0;
+    if (!this.#isTold) return;
+    this.#isTold = false;
     this.#tell({ kind: "recovered", afterMs: this.#clock.monotonicMs() - this.#sinceMs });
+  }
+
+  #count(): number {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#attempts === 0) this.#sinceMs = nowMs;
+    this.#attempts += 1;
+    return nowMs;
+  }
+
+  #tellFailed(error: WalrustError): void {
+    this.#isTold = true;
+    this.#tell({ kind: "failed", error, attempts: this.#attempts });
   }
 }

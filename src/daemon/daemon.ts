@@ -202,9 +202,14 @@ class Daemon {
     });
   }
 
-  #apply({ start, stop, restart, refused }: TaskChanges, deps: TaskDependencies): readonly DatabaseTask[] {
+  #apply(
+    { start, stop, restart, adjust, refused }: TaskChanges,
+    deps: TaskDependencies,
+  ): readonly DatabaseTask[] {
     for (const { path } of stop) this.#leave(path, "dropped");
     for (const { path } of restart) this.#leave(path, "restarted");
+    for (const database of adjust) this.#running.get(database.path)?.task.adjust(database);
+    if (adjust.length > 0) this.#upkeep?.wake();
     for (const { database, holder } of refused) {
       if (this.#refused.has(database.path)) continue;
       this.#refused.add(database.path);
@@ -227,13 +232,13 @@ class Daemon {
     const { path } = database;
     const task = new DatabaseTask(database, deps);
     const unwatch = this.#watcher.watch(path, () => task.wake());
-    const endUpkeep = this.#upkeep?.attend(database);
+    const endUpkeep = this.#upkeep?.attend(() => task.database);
     const ended = task.run().then(async (result) => {
       (await unwatch)();
       endUpkeep?.();
       const { isLeaving = false, isDropped = false } = this.#running.get(path) ?? {};
       // how one ends that nobody wants any more is nobody's trouble
-      if (!isDropped) this.#ended.set(path, { database, result, byItself: !isLeaving });
+      if (!isDropped) this.#ended.set(path, { database: task.database, result, byItself: !isLeaving });
       this.#running.delete(path);
       this.#waker.wake();
     });
@@ -295,11 +300,12 @@ class Daemon {
     this.#tellReloaded(changes, next);
   }
 
-  #tellReloaded({ start, stop, restart }: TaskChanges, { isAsked }: NewSettings): void {
+  #tellReloaded({ start, stop, restart, adjust }: TaskChanges, { isAsked }: NewSettings): void {
     const parts = [
       ["begun", start],
       ["ended", stop],
-      ["begun anew with other settings", restart],
+      ["begun anew", restart],
+      ["other settings", adjust],
     ] as const;
     const told = parts
       .filter(([, databases]) => databases.length > 0)

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Clock } from "../clock.ts";
 import type { DaemonSettings, DatabaseSettings } from "../config/settings.ts";
 import { toWalrustError, WalrustError } from "../errors.ts";
@@ -20,8 +21,10 @@ import type { WriterId } from "../storage/writer-record.ts";
 import type { Core } from "../wasm/core.ts";
 import type { CorePool } from "../wasm/core-pool.ts";
 import { Backoff, type BackoffNews } from "./backoff.ts";
+import { nameLastFiles } from "./last-files.ts";
 import type { Parking } from "./parking.ts";
 import type { Rest } from "./rest.ts";
+import { snapshotAt } from "./schedule.ts";
 import { Serving, type ServingEnd, type ServingOptions } from "./serving.ts";
 import { StatusBoard } from "./status-board.ts";
 import { Waker } from "./waker.ts";
@@ -90,7 +93,7 @@ export interface SnapshotRequest {
  * and opens it again. Whoever has news for it only calls `wake`.
  */
 export class DatabaseTask {
-  readonly database: DatabaseSettings;
+  #database: DatabaseSettings;
   readonly #deps: TaskDependencies;
   readonly #waker: Waker;
   readonly #backoff: Backoff;
@@ -99,27 +102,40 @@ export class DatabaseTask {
   #asked: SnapshotRequest | undefined;
   #isParked = false;
   readonly #stop: AbortController = new AbortController();
-  /** Settled by the end of the first try to open: with what went wrong, if something did. */
+  /** Settled when it is first open, or with the first trouble before that. */
   readonly firstOpening: Promise<WalrustError | undefined>;
   #opened: (error: WalrustError | undefined) => void = () => {};
   #serving: Serving | undefined;
   /** With symbolic links resolved, once it was found. */
   #databasePath: string | undefined;
   #lastError: WalrustError | undefined;
+  /** Storage refused us, and that was told. */
+  #isRefused = false;
   /** Storage is left alone for a while, and that was told. */
   #isCircuitOpen = false;
 
   /** @param first a snapshot to begin with */
   constructor(database: DatabaseSettings, deps: TaskDependencies, first?: SnapshotRequest) {
-    this.database = database;
+    this.#database = database;
     this.#asked = first;
     this.#deps = deps;
     this.#waker = new Waker(deps.clock);
-    this.#board = new StatusBoard(database, deps.clock);
+    this.#board = new StatusBoard(() => this.#database, deps.clock);
     this.#backoff = new Backoff(deps.clock, (news) => this.#tellTrouble(news));
     this.firstOpening = new Promise((resolve) => {
       this.#opened = resolve;
     });
+  }
+
+  /** As it is watched now. */
+  get database(): DatabaseSettings {
+    return this.#database;
+  }
+
+  /** Other settings, of the same file under the same name, observed or not as before: they hold from the next round on. */
+  adjust(database: DatabaseSettings): void {
+    this.#database = database;
+    this.#waker.wake();
   }
 
   /** @param database absolute path, symbolic links resolved */
@@ -152,7 +168,7 @@ export class DatabaseTask {
       });
     }
     if (this.#serving === undefined) {
-      throw new WalrustError("DATABASE_LOCKED", `${this.database.path} is not open at this moment`, {
+      throw new WalrustError("DATABASE_LOCKED", `${this.#database.path} is not open at this moment`, {
         ...(this.#lastError && { cause: this.#lastError }),
         hint: "The log of the running walrust says why; try again.",
       });
@@ -162,7 +178,7 @@ export class DatabaseTask {
 
   /** Never rejects. */
   async run(): Promise<TaskResult> {
-    const { name } = this.database;
+    const { name } = this.#database;
     const { clock, daemon } = this.#deps;
     const stop = AbortSignal.any([this.#deps.stop, this.#stop.signal]);
     stop.addEventListener("abort", () => this.#waker.wake(), { once: true });
@@ -191,9 +207,11 @@ export class DatabaseTask {
           this.#opened(failure);
           return { name, isComplete: false, error: failure };
         }
+        if (stop.aborted || daemon.once) {
+          this.#backoff.gaveUp(failure);
+          return { name, isComplete: false, error: failure };
+        }
         const retryAtMs = this.#backoff.failed(failure);
-        this.#opened(failure);
-        if (stop.aborted || daemon.once) return { name, isComplete: false, error: failure };
         await clock.sleep(retryAtMs - clock.monotonicMs(), { signal: stop }).catch(() => {});
       }
     }
@@ -203,7 +221,7 @@ export class DatabaseTask {
   #fenced(error: WalrustError): TaskResult {
     this.#tell({ type: "fenced", error });
     this.#opened(error);
-    return { name: this.database.name, isComplete: false, error };
+    return { name: this.#database.name, isComplete: false, error };
   }
 
   /**
@@ -220,8 +238,10 @@ export class DatabaseTask {
       const hasChanged = () => !isSameSight(sight, sightOf(paths));
       while (!hasChanged()) {
         if (stop.aborted) return "stopped";
-        if (this.#asked !== undefined || clock.monotonicMs() >= rest.wakeAtMs) return "woken";
-        await parking.rest({ waker: this.#waker, hasChanged }, rest.wakeAtMs);
+        const wakeAtMs =
+          snapshotAt(rest.snapshotFacts, this.#database.sync)?.atMs ?? Number.POSITIVE_INFINITY;
+        if (this.#asked !== undefined || clock.monotonicMs() >= wakeAtMs) return "woken";
+        await parking.rest({ waker: this.#waker, hasChanged }, wakeAtMs);
       }
       return "woken";
     } finally {
@@ -241,10 +261,10 @@ export class DatabaseTask {
   async #openAndServe(stop: AbortSignal, before: Before, settled: () => void): Promise<TaskEnd> {
     const { daemon, controlSocket, parking } = this.#deps;
     // before anything is made beside it
-    const { paths } = inspectDatabase(this.database.path);
+    const { paths } = inspectDatabase(this.#database.path);
     const { database } = paths;
     this.#databasePath = database;
-    const observe = this.database.sync.observe || !mayWrite(paths);
+    const observe = this.#database.sync.observe || !mayWrite(paths);
     const folder = shadowFolder(database, daemon.shadowDir);
     createShadowFolder(folder);
     const lock = DatabaseLock.acquire(folder.lock, database, controlSocket);
@@ -258,7 +278,12 @@ export class DatabaseTask {
       );
       try {
         const end = await this.#serve(replica, { stop, settled, rest: before.parked?.rest });
+        if (end.kind === "gap" && !existsSync(database)) await nameLastFiles(replica, this.#deps);
         return end.kind === "parked" ? { ...end, writer, paths: replica.link.facts.paths } : end;
+      } catch (error) {
+        // it may have vanished, for nobody knows how long
+        if (toWalrustError(error).exitCode === 3) await nameLastFiles(replica, this.#deps);
+        throw error;
       } finally {
         this.#serving = undefined;
         this.#board.left();
@@ -273,7 +298,7 @@ export class DatabaseTask {
   /** Not within the limit of openings: it may wait for another writer. */
   async #takeLease(folder: ShadowFolder, signal: AbortSignal, onWait: () => void): Promise<WriterLease> {
     const { storage, clock, self, newWriterId, daemon, onceHeld, log } = this.#deps;
-    const { name } = this.database;
+    const { name } = this.#database;
     const writer = await takeWriterLease({
       ...{ storage, name, folder, clock, self, newWriterId, signal },
       takeOver: daemon.takeOver && !onceHeld.has(name),
@@ -294,11 +319,11 @@ export class DatabaseTask {
     { gap, parked }: Before,
   ): Promise<Replica> {
     const { storage, layout, clock, cores, scanCore, limitWork, self } = this.#deps;
-    const { path, name, sync } = this.database;
+    const { path, name } = this.#database;
     return openReplica({
       ...{ path, name, layout, storage, clock, boot: self.boot, cores, scanCore, limit: limitWork },
       ...opening,
-      manifestIntervalMs: sync.manifestIntervalMs,
+      manifestIntervalMs: () => this.#database.sync.manifestIntervalMs,
       ...(gap !== undefined && { gap }),
       ...(parked !== undefined && { known: parked.rest.copy }),
     });
@@ -309,13 +334,14 @@ export class DatabaseTask {
     { stop, ...options }: Pick<ServingOptions, "stop" | "rest" | "settled">,
   ): Promise<ServingEnd> {
     const { clock, daemon, abort } = this.#deps;
-    const { path, sync } = this.database;
+    const { path } = this.#database;
     const how = replica.duty.kind === "none" ? "continue" : replica.duty.kind;
     // that a parked one goes on is no news
     if (options.rest === undefined || how !== "continue")
       this.#tell({ type: "opened", path, how, txid: replica.published?.txid ?? 0n });
     const serving = new Serving(replica, {
-      ...{ sync, clock, stop, abort },
+      ...{ clock, stop, abort },
+      sync: () => this.#database.sync,
       ...{
         waker: this.#waker,
         backoff: this.#backoff,
@@ -340,19 +366,24 @@ export class DatabaseTask {
 
   #tell(event: DatabaseEvent): void {
     this.#board.hear(event);
-    this.#deps.events({ database: this.database.name, ...event });
+    this.#deps.events({ database: this.#database.name, ...event });
   }
 
   #tellTrouble(news: BackoffNews): void {
     if (news.kind === "recovered") {
       this.#lastError = undefined;
+      this.#isRefused = false;
       this.#isCircuitOpen = false;
       this.#tell({ type: "recovered", afterMs: news.afterMs });
       return;
     }
     const { error, attempts } = news;
+    this.#opened(error);
     this.#lastError = error;
-    if (error.code === "STORAGE_AUTH" && attempts === 1) this.#tell({ type: "auth_failure", error });
+    if (error.code === "STORAGE_AUTH" && !this.#isRefused) {
+      this.#isRefused = true;
+      this.#tell({ type: "auth_failure", error });
+    }
     if (error.details["circuitOpen"] === true && !this.#isCircuitOpen) {
       this.#isCircuitOpen = true;
       this.#tell({ type: "circuit_breaker_open", error });

@@ -51,12 +51,12 @@ export type HandoverNews =
     }
   | { readonly kind: "gap"; readonly reason: GapReason }
   | { readonly kind: "failed"; readonly error: WalrustError }
-  | { readonly kind: "exceeded"; readonly frames: number };
+  | { readonly kind: "exceeded"; readonly frames: number; readonly limitFrames: number };
 
 /** Keeps the log of one database short: knows when a handover is due, and how soon to try again. */
 export class Handovers {
   readonly #replica: Replica;
-  readonly #sync: SyncSettings;
+  readonly #sync: () => SyncSettings;
   readonly #clock: Clock;
   #framesBefore = 0;
   #lastMs: number;
@@ -66,7 +66,8 @@ export class Handovers {
   /** The last handover was one against a writer that does not pause. */
   #isBusy = false;
 
-  constructor(replica: Replica, sync: SyncSettings, clock: Clock) {
+  /** @param sync as of now */
+  constructor(replica: Replica, sync: () => SyncSettings, clock: Clock) {
     this.#replica = replica;
     this.#sync = sync;
     this.#clock = clock;
@@ -99,12 +100,12 @@ export class Handovers {
     const nowMs = this.#clock.monotonicMs();
     if (due === undefined || due.atMs > nowMs) return undefined;
     const { frames } = this;
-    if (isPublishing && frames < PATIENCE * this.#sync.minCheckpointPages) return undefined;
-    const limit = this.#sync.walTruncateThresholdPages;
+    const { minCheckpointPages, walTruncateThresholdPages: limit } = this.#sync();
+    if (isPublishing && frames < PATIENCE * minCheckpointPages) return undefined;
     const truncate = limit > 0 && frames > limit;
     if (truncate && !this.#exceeded) {
       this.#exceeded = true;
-      return { kind: "exceeded", frames };
+      return { kind: "exceeded", frames, limitFrames: limit };
     }
     try {
       const result = await this.#begin(due.barrier, truncate, isPublishing);
@@ -122,7 +123,7 @@ export class Handovers {
 
   async #observe(isPublishing: boolean): Promise<HandoverOutcome> {
     const moved = await this.#copyAnd(observerHandover);
-    const isEndless = this.frames >= PATIENCE * Math.max(1, this.#sync.minCheckpointPages);
+    const isEndless = this.frames >= PATIENCE * Math.max(1, this.#sync().minCheckpointPages);
     if (moved.kind !== "busy" || isPublishing || !isEndless) return moved;
     const outcome = await this.#replica.letGoFor(LET_GO_MS);
     if (outcome.kind === "gap") return outcome;
@@ -176,7 +177,7 @@ export class Handovers {
       lastCommitMs,
       retryAtMs: this.#retryAtMs,
     };
-    return handoverAt(facts, this.#sync);
+    return handoverAt(facts, this.#sync());
   }
 
   #conclude(result: HandoverOutcome, frames: number): HandoverNews | undefined {

@@ -19,8 +19,10 @@ export interface TaskChanges {
   readonly start: readonly DatabaseSettings[];
   /** No longer wanted. */
   readonly stop: readonly DatabaseSettings[];
-  /** Wanted with other settings: stopped now, and started by a later call, when they have ended. */
+  /** Wanted under another name, or by other means: stopped now, and started by a later call, when they have ended. */
   readonly restart: readonly DatabaseSettings[];
+  /** Wanted with other settings that hold from now on; what runs goes on. */
+  readonly adjust: readonly DatabaseSettings[];
   /** Another one has their name: both would write under one key prefix. */
   readonly refused: readonly { readonly database: DatabaseSettings; readonly holder: string }[];
 }
@@ -34,7 +36,7 @@ export function reconcile({ running, ended, wanted }: TaskFacts): TaskChanges {
   const runningByPath = new Map(running.map((one) => [one.database.path, one]));
   const endedByPath = new Map(ended.map((database) => [database.path, database]));
   const stays = ({ database, isLeaving }: RunningDatabase) =>
-    !isLeaving && isDeepStrictEqual(database, wantedByPath.get(database.path));
+    !isLeaving && isHeldAlike(database, wantedByPath.get(database.path));
 
   const holders = new Map(running.map((one) => [one.database.name, one]));
   const started = new Map<string, DatabaseSettings>();
@@ -49,10 +51,19 @@ export function reconcile({ running, ended, wanted }: TaskFacts): TaskChanges {
     else if (holder === undefined) started.set(name, database);
   }
   const leave = running.filter((one) => !one.isLeaving && !stays(one)).map(({ database }) => database);
+  const adjust = running.filter(stays).flatMap(({ database }) => {
+    const next = wantedByPath.get(database.path);
+    return next === undefined || isDeepStrictEqual(database, next) ? [] : [next];
+  });
   return {
-    start: [...started.values()],
+    ...{ start: [...started.values()], adjust },
     stop: leave.filter(({ path }) => !wantedByPath.has(path)),
     restart: leave.filter(({ path }) => wantedByPath.has(path)),
     refused,
   };
+}
+
+/** What is open stays open: another name is another copy, and an observer holds other locks and keeps its state elsewhere. */
+function isHeldAlike(running: DatabaseSettings, wanted: DatabaseSettings | undefined): boolean {
+  return wanted?.name === running.name && wanted.sync.observe === running.sync.observe;
 }

@@ -2,6 +2,7 @@ import type { KnownCopy } from "../replication/remote-head.ts";
 import type { Replica } from "../replication/replica.ts";
 import { type Sight, sightOf } from "../sqlite/sight.ts";
 import type { Handovers } from "./handovers.ts";
+import type { SnapshotFacts } from "./schedule.ts";
 import type { SnapshotMemory, Snapshots } from "./snapshots.ts";
 
 /** What is kept of a parked database (capture.md, "parked"): enough to go on without asking storage, and to see from outside that it changed. */
@@ -12,8 +13,8 @@ export interface Rest {
   readonly snapshots: SnapshotMemory;
   readonly lastPublishMs: number;
   readonly lastCommitMs: number;
-  /** When it has to be opened again though nothing changed: a snapshot is due. Monotonic clock. */
-  readonly wakeAtMs: number;
+  /** They say when it has to be opened again though nothing changed: a snapshot is due. */
+  readonly snapshotFacts: SnapshotFacts;
 }
 
 export interface RestFacts {
@@ -60,6 +61,6 @@ export function restOf({
       manifestWrittenMs: manifest.lastWrittenMs,
     },
     ...{ sight, snapshots: snapshots.memory, lastPublishMs, lastCommitMs },
-    wakeAtMs: snapshots.dueAtMs(lastCommitMs) ?? Number.POSITIVE_INFINITY,
+    snapshotFacts: snapshots.facts(lastCommitMs),
   };
 }

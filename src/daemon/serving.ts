@@ -8,6 +8,7 @@ import type { CheckpointerWatch } from "../sqlite/checkpointer-watch.ts";
 import type { Backoff } from "./backoff.ts";
 import { GivingWay } from "./giving-way.ts";
 import { type HandoverNews, Handovers } from "./handovers.ts";
+import { nameLastFiles } from "./last-files.ts";
 import type { Parking } from "./parking.ts";
 import { type Rest, restOf } from "./rest.ts";
 import { pollAt, publishAt } from "./schedule.ts";
@@ -17,7 +18,8 @@ import { handoverEvent, publishedEvent, snapshotEvent } from "./telling.ts";
 import type { Waker } from "./waker.ts";
 
 export interface ServingOptions {
-  readonly sync: SyncSettings;
+  /** As of now: they may change while it is served. */
+  readonly sync: () => SyncSettings;
   readonly clock: Clock;
   readonly waker: Waker;
   readonly backoff: Backoff;
@@ -78,13 +80,8 @@ export class Serving {
     this.#options = options;
     this.#handovers = new Handovers(replica, sync, clock);
     this.#givingWay = new GivingWay(replica, clock, checkpointers, () => waker.wake());
-    this.#snapshots = new Snapshots(
-      replica,
-      sync,
-      clock,
-      (news) => this.#toldBySnapshot(news),
-      rest?.snapshots,
-    );
+    const tell = (news: SnapshotNews) => this.#toldBySnapshot(news);
+    this.#snapshots = new Snapshots(replica, sync, clock, tell, rest?.snapshots);
     this.#openedMs = clock.monotonicMs();
     this.#lastCursorMs = this.#openedMs;
     this.#lastCommitMs = rest?.lastCommitMs ?? Number.NEGATIVE_INFINITY;
@@ -242,6 +239,9 @@ export class Serving {
   async #saveCursor(nowMs: number): Promise<void> {
     this.#lastCursorMs = nowMs;
     await this.#replica.saveCursor();
+    const { capture, manifest } = this.#replica;
+    // it may have been this that failed, and nothing else will come to show that it is over
+    if (capture.pending.isEmpty && !manifest.isDirty) this.#options.backoff.succeeded();
   }
 
   async #attempt(work: () => Promise<void>): Promise<void> {
@@ -282,17 +282,23 @@ export class Serving {
     const late = new AbortController();
     const cancel = clock.schedule(DRAIN_LIMIT_MS, () => late.abort(new Error("the drain took too long")));
     const signal = AbortSignal.any([abort, late.signal]);
+    let isCaptured = false;
     try {
       await this.#work;
       await this.#snapshots.stop();
       const outcome = await this.#replica.capture.capture();
-      if (outcome.kind === "gap") return outcome;
+      if (outcome.kind === "gap") {
+        await nameLastFiles(this.#replica, this.#options);
+        return outcome;
+      }
+      isCaptured = true;
       while (await this.#publish(signal));
       if (this.#replica.manifest.isDirty) await this.#replica.writeManifest({ signal });
     } catch (error) {
       const failure = toWalrustError(error);
       if (failure.code === "STORAGE_FENCED") throw failure;
-      this.#options.backoff.failed(failure);
+      this.#options.backoff.gaveUp(failure);
+      if (!isCaptured) await nameLastFiles(this.#replica, this.#options);
     } finally {
       cancel();
     }
@@ -300,15 +306,13 @@ export class Serving {
     if (!this.#replica.capture.pending.isEmpty) this.#replica.capture.drain();
     await this.#replica.saveCursor();
     const unpublished = this.#replica.capture.state.txid - (this.#replica.published?.txid ?? 0n);
-    return { kind: "stopped", isComplete: unpublished === 0n, unpublished };
+    return { kind: "stopped", isComplete: isCaptured && unpublished === 0n, unpublished };
   }
 
   get #publishAtMs(): number | undefined {
     const isPending = !this.#replica.capture.pending.isEmpty;
-    return publishAt(
-      { isPending, lastPublishMs: this.#lastPublishMs, retryAtMs: this.#retryAtMs },
-      this.#options.sync,
-    );
+    const facts = { isPending, lastPublishMs: this.#lastPublishMs, retryAtMs: this.#retryAtMs };
+    return publishAt(facts, this.#options.sync());
   }
 
   get #manifestAtMs(): number | undefined {
@@ -323,10 +327,8 @@ export class Serving {
 
   #nextMs(): number {
     const isPending = !this.#replica.capture.pending.isEmpty;
-    const poll = pollAt(
-      { lastPollMs: this.#lastPollMs, lastCommitMs: this.#lastCommitMs, isPending },
-      this.#options.sync,
-    );
+    const looks = { lastPollMs: this.#lastPollMs, lastCommitMs: this.#lastCommitMs, isPending };
+    const poll = pollAt(looks, this.#options.sync());
     const work = this.#work === undefined ? [this.#publishAtMs, this.#manifestAtMs, this.#cursorAtMs] : [];
     const others = [this.#handovers.dueAtMs(this.#lastCommitMs), this.#snapshots.dueAtMs(this.#lastCommitMs)];
     return Math.min(poll, ...[...work, ...others].filter((atMs) => atMs !== undefined));
@@ -369,7 +371,7 @@ export class Serving {
   }
 
   #toldByHandover(news: HandoverNews): void {
-    const { tell, sync } = this.#options;
+    const { tell } = this.#options;
     switch (news.kind) {
       case "done":
         tell(handoverEvent(news));
@@ -381,11 +383,7 @@ export class Serving {
         this.#failed(news.error);
         return;
       case "exceeded":
-        tell({
-          type: "wal_size_exceeded",
-          pages: news.frames,
-          thresholdPages: sync.walTruncateThresholdPages,
-        });
+        tell({ type: "wal_size_exceeded", pages: news.frames, thresholdPages: news.limitFrames });
         return;
       default:
         news satisfies never;

@@ -5,7 +5,7 @@ import type { SnapshotTrigger } from "../events.ts";
 import type { PublishedFile } from "../replication/publisher.ts";
 import type { NewestSnapshot } from "../replication/remote-head.ts";
 import type { Replica, SnapshotPoint } from "../replication/replica.ts";
-import { snapshotAt } from "./schedule.ts";
+import { type SnapshotFacts, snapshotAt } from "./schedule.ts";
 
 export type SnapshotNews =
   | {
@@ -45,7 +45,7 @@ type State =
 /** Takes the snapshots of one database: one at a time, when a trigger or somebody asks for it. */
 export class Snapshots {
   readonly #replica: Replica;
-  readonly #sync: SyncSettings;
+  readonly #sync: () => SyncSettings;
   readonly #clock: Clock;
   readonly #tell: (news: SnapshotNews) => void;
   #state: State = { kind: "none" };
@@ -57,9 +57,10 @@ export class Snapshots {
   #retryAtMs = 0;
   #asked: Request | undefined;
 
+  /** @param sync as of now */
   constructor(
     replica: Replica,
-    sync: SyncSettings,
+    sync: () => SyncSettings,
     clock: Clock,
     tell: (news: SnapshotNews) => void,
     memory?: SnapshotMemory,
@@ -79,7 +80,7 @@ export class Snapshots {
     }
     this.#lastTxid = newest?.txid ?? replica.published?.txid ?? 0n;
     // `on_startup`: the interval counts from the newest snapshot that storage has, else from now
-    const ageMs = newest === undefined || !sync.onStartup ? 0 : Math.max(0, clock.now() - newest.takenAtMs);
+    const ageMs = newest === undefined || !sync().onStartup ? 0 : Math.max(0, clock.now() - newest.takenAtMs);
     this.#lastMs = nowMs - ageMs;
     this.#firstChangeMs = nowMs;
   }
@@ -109,6 +110,17 @@ export class Snapshots {
     return new Promise((resolve, reject) => {
       this.#asked = { trigger, resolve, reject };
     });
+  }
+
+  /** What decides when the next one is due. */
+  facts(lastCommitMs: number): SnapshotFacts {
+    return {
+      changes: this.#changes,
+      firstChangeMs: this.#firstChangeMs,
+      lastCommitMs,
+      lastSnapshotMs: this.#lastMs,
+      retryAtMs: this.#retryAtMs,
+    };
   }
 
   get memory(): SnapshotMemory {
@@ -197,15 +209,6 @@ export class Snapshots {
   }
 
   #due(lastCommitMs: number) {
-    return snapshotAt(
-      {
-        changes: this.#changes,
-        firstChangeMs: this.#firstChangeMs,
-        lastCommitMs,
-        lastSnapshotMs: this.#lastMs,
-        retryAtMs: this.#retryAtMs,
-      },
-      this.#sync,
-    );
+    return snapshotAt(this.facts(lastCommitMs), this.#sync());
   }
 }

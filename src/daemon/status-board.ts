@@ -9,7 +9,7 @@ type Phase = "opening" | "serving" | "parked" | "fenced" | "stopped";
 
 /** What is known of one database for whoever asks, also while nothing of it is open. A few numbers; it owns nothing. */
 export class StatusBoard {
-  readonly #database: DatabaseSettings;
+  readonly #database: () => DatabaseSettings;
   readonly #clock: Clock;
   #phase: Phase = "opening";
   /** Unix ms. */
@@ -24,7 +24,8 @@ export class StatusBoard {
   /** Of frames that were given up. */
   #droppedSinceMs: number | undefined;
 
-  constructor(database: DatabaseSettings, clock: Clock) {
+  /** @param database as of now */
+  constructor(database: () => DatabaseSettings, clock: Clock) {
     this.#database = database;
     this.#clock = clock;
     this.#phaseSinceMs = clock.now();
@@ -85,7 +86,7 @@ export class StatusBoard {
   }
 
   status(): DatabaseStatus {
-    const { path, name, sync } = this.#database;
+    const { path, name, sync } = this.#database();
     const served = this.#served?.();
     const facts = served ?? this.#last;
     const nextMs = served?.nextSnapshotMs;

@@ -10,7 +10,8 @@ export interface UpkeepFacts {
   readonly snapshotMs: number | undefined;
   /** Or when it was first looked after. */
   readonly lastCompactionMs: number;
-  readonly lastValidationMs: number;
+  /** Or when there was first a copy; undefined: there is none yet. */
+  readonly lastValidationMs: number | undefined;
 }
 
 export interface UpkeepDue {
@@ -37,7 +38,7 @@ export function upkeepAt(facts: UpkeepFacts, sync: UpkeepSettings): UpkeepDue | 
     due.push({ job: "compaction", atMs: facts.snapshotMs + AFTER_SNAPSHOT_MS });
   if (sync.compactIntervalMs > 0 && facts.isChanged)
     due.push({ job: "compaction", atMs: facts.lastCompactionMs + sync.compactIntervalMs });
-  if (sync.validationIntervalMs > 0)
+  if (sync.validationIntervalMs > 0 && facts.lastValidationMs !== undefined)
     due.push({ job: "validation", atMs: facts.lastValidationMs + sync.validationIntervalMs });
   return due.sort((a, b) => a.atMs - b.atMs)[0];
 }

@@ -29,7 +29,8 @@ export interface UpkeepOptions {
 const AS_LARGE_WORK = Number.POSITIVE_INFINITY;
 
 interface Attended {
-  readonly database: DatabaseSettings;
+  /** As of now: its settings may change, its name does not. */
+  readonly database: () => DatabaseSettings;
   facts: UpkeepFacts;
 }
 
@@ -55,28 +56,37 @@ export class Upkeep {
   /** Listens to what the tasks tell, and passes it on. */
   readonly tap: EventSink = (event) => {
     const attended = this.#attended.get(event.database);
+    const nowMs = this.#options.clock.monotonicMs();
+    if (attended && tellsOfCopy(event)) {
+      attended.facts = { ...attended.facts, lastValidationMs: attended.facts.lastValidationMs ?? nowMs };
+      this.wake();
+    }
     if (attended && (event.type === "published" || event.type === "snapshot")) {
-      const nowMs = this.#options.clock.monotonicMs();
       // of the first one: under snapshots in a row it would never be due
       const snapshotMs = attended.facts.snapshotMs ?? (event.type === "snapshot" ? nowMs : undefined);
       attended.facts = { ...attended.facts, isChanged: true, snapshotMs };
-      this.#waker.wake();
+      this.wake();
     }
     this.#options.events(event);
   };
 
   /** Looks after a database from now on; the function returned ends that. */
-  attend(database: DatabaseSettings): () => void {
-    const nowMs = this.#options.clock.monotonicMs();
+  attend(database: Attended["database"]): () => void {
+    const { name } = database();
+    const lastCompactionMs = this.#options.clock.monotonicMs();
     const attended: Attended = {
       database,
-      facts: { isChanged: false, snapshotMs: undefined, lastCompactionMs: nowMs, lastValidationMs: nowMs },
+      facts: { isChanged: false, snapshotMs: undefined, lastCompactionMs, lastValidationMs: undefined },
     };
-    this.#attended.set(database.name, attended);
-    this.#waker.wake();
+    this.#attended.set(name, attended);
     return () => {
-      if (this.#attended.get(database.name) === attended) this.#attended.delete(database.name);
+      if (this.#attended.get(name) === attended) this.#attended.delete(name);
     };
+  }
+
+  /** Settings may have changed. */
+  wake(): void {
+    this.#waker.wake();
   }
 
   /** Begins; until the stop. */
@@ -111,26 +121,26 @@ export class Upkeep {
   }
 
   /** What Litestream's layout holds, is retained by Litestream's means. */
-  #settingsOf({ database: { sync } }: Attended) {
+  #settingsOf({ database }: Attended) {
+    const { sync } = database();
     if (this.#options.layout === "walrust") return sync;
     return { ...sync, compactAfterSnapshot: false, compactIntervalMs: 0 };
   }
 
   async #do(attended: Attended, job: UpkeepJob): Promise<void> {
     const { limitWork } = this.#options;
-    const { database } = attended;
     try {
       await limitWork(AS_LARGE_WORK, () =>
         job === "compaction" ? this.#compact(attended) : this.#validate(attended),
       );
     } catch (error) {
-      if (!this.#stop.aborted) this.#tellFailure(database.name, job, toWalrustError(error));
+      if (!this.#stop.aborted) this.#tellFailure(attended.database().name, job, toWalrustError(error));
     }
   }
 
   async #compact(attended: Attended): Promise<void> {
     const { storage, cores, clock } = this.#options;
-    const { name, retention } = attended.database;
+    const { name, retention } = attended.database();
     const startedMs = clock.monotonicMs();
     attended.facts = {
       ...attended.facts,
@@ -161,7 +171,7 @@ export class Upkeep {
 
   async #validate(attended: Attended): Promise<void> {
     const { storage, cores, clock } = this.#options;
-    const { name } = attended.database;
+    const { name } = attended.database();
     const startedMs = clock.monotonicMs();
     attended.facts = { ...attended.facts, lastValidationMs: startedMs };
     const { verify } = await import("../restore/verify.ts");
@@ -201,6 +211,11 @@ export class Upkeep {
   #tell(database: string, event: DatabaseEvent): void {
     this.#options.events({ database, ...event });
   }
+}
+
+/** Before its first snapshot there is nothing to prove. */
+function tellsOfCopy(event: DatabaseEvent): boolean {
+  return event.type === "snapshot" || (event.type === "opened" && event.how !== "snapshot");
 }
 
 /** All that was found, in the words of the first finding. */

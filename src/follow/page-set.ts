@@ -1,10 +1,5 @@
 import { lockPage } from "../ltx/format.ts";
-
-/** Pages that follow one another. */
-export interface PageRun {
-  readonly pgno: number;
-  readonly count: number;
-}
+import type { PageRun } from "../ltx/page-marks.ts";
 
 /** Pages that a database is to get, as they are in the source, and the size that it is to have. */
 export interface PageSet {

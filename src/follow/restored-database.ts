@@ -1,4 +1,5 @@
 import { closeSync, fsyncSync, openSync, readSync } from "node:fs";
+import type { PageRun } from "../ltx/page-marks.ts";
 import type { RestoreResult } from "../restore/restore.ts";
 import { writeFully } from "../shadow/durable-file.ts";
 import { localError, onLocalFile } from "../shadow/local-error.ts";
@@ -6,7 +7,7 @@ import { removeLocalFile } from "../shadow/local-files.ts";
 import type { Core } from "../wasm/core.ts";
 import { sumOfPage } from "./database-sum.ts";
 import { disguise, type PageOne, sourceFieldsOf } from "./page-one.ts";
-import { type PageRun, type PageSet, runsOf } from "./page-set.ts";
+import { type PageSet, runsOf } from "./page-set.ts";
 import type { Applied } from "./replica-state.ts";
 
 /** A database that was restored, whole and proved, and is to become the replica: by its pages, or the file itself. */

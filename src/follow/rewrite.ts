@@ -3,13 +3,13 @@ import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
 import { WalrustError } from "../errors.ts";
 import { PageChecksums } from "../ltx/page-checksums.ts";
+import { PageMarks, type PageRun } from "../ltx/page-marks.ts";
 import { cleanUpAfterFailure } from "../shadow/clean-up.ts";
 import { writeFully } from "../shadow/durable-file.ts";
 import { localError } from "../shadow/local-error.ts";
 import { removeLocalFile } from "../shadow/local-files.ts";
 import type { Core } from "../wasm/core.ts";
-import { PageMarks } from "./page-marks.ts";
-import { type PageRun, type PageSet, runsOf } from "./page-set.ts";
+import { type PageSet, runsOf } from "./page-set.ts";
 import type { ReplicaFile } from "./replica-file.ts";
 import { RollbackJournal } from "./rollback-journal.ts";
 

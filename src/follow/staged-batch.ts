@@ -2,13 +2,14 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { WalrustError } from "../errors.ts";
 import type { DecodedLtx, PageBatch } from "../ltx/decoder.ts";
 import { type Checksum, hasChecksums, isSnapshot, type LtxHeader, type Txid } from "../ltx/format.ts";
+import type { PageRun } from "../ltx/page-marks.ts";
 import { checksumAfter } from "../ltx/stated-checksum.ts";
 import { pageLeftOut, runsOfBatch } from "../restore/page-runs.ts";
 import { writeFully } from "../shadow/durable-file.ts";
 import { localError, onLocalFile } from "../shadow/local-error.ts";
 import { removeLocalFile } from "../shadow/local-files.ts";
 import { PageTable } from "../shadow/page-table.ts";
-import type { PageRun, PageSet } from "./page-set.ts";
+import type { PageSet } from "./page-set.ts";
 import type { ReplicaPaths } from "./replica-paths.ts";
 import type { Applied } from "./replica-state.ts";
 

@@ -20,7 +20,8 @@ export interface ManifestWriterOptions {
   readonly clock: Clock;
   readonly name: string;
   readonly pageSizeBytes: number;
-  readonly intervalMs: number;
+  /** As of now. */
+  readonly intervalMs: () => number;
   /** When it was written last by this process, on the monotonic clock. */
   readonly lastWrittenMs?: number;
   readonly cores: CorePool;
@@ -91,12 +92,12 @@ export class ManifestWriter implements ManifestIndex {
     const { soonestMs } = this;
     if (soonestMs === undefined) return undefined;
     // A burst may never end.
-    const latestMs = this.#dirtySinceMs + this.#options.intervalMs;
+    const latestMs = this.#dirtySinceMs + this.#options.intervalMs();
     return Math.max(Math.min(this.#lastAddedMs + QUIET_MS, latestMs), soonestMs);
   }
 
   get soonestMs(): number | undefined {
-    return this.isDirty ? this.#lastWrittenMs + this.#options.intervalMs : undefined;
+    return this.isDirty ? this.#lastWrittenMs + this.#options.intervalMs() : undefined;
   }
 
   get lastWrittenMs(): number {

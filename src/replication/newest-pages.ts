@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { lockPage } from "../ltx/format.ts";
 import type { PageMap } from "../wal/page-map.ts";
 import { WAL_FRAME_HEADER_SIZE } from "../wal/position.ts";
-import { type FrameRun, frameCount, readRun } from "./pending-frames.ts";
+import { type FrameExtent, frameCount, readRun } from "./pending-frames.ts";
 
 /** Pages of one window: ascending pgnos, and for each where its newest frame lies. */
 export interface PageWindow {
@@ -15,7 +15,7 @@ export interface PageWindow {
 const SLICE_FRAMES = 4096;
 
 /** The newest version of each page in the runs, by windows that ascend and are exact. Ends after the last commit's size. */
-export async function* newestPages(map: PageMap, runs: readonly FrameRun[]): AsyncGenerator<PageWindow> {
+export async function* newestPages(map: PageMap, runs: readonly FrameExtent[]): AsyncGenerator<PageWindow> {
   const last = runs.at(-1);
   if (last === undefined) return;
   const expectedFrames = runs.reduce((sum, run) => sum + frameCount(run), 0);
@@ -33,7 +33,7 @@ export async function* newestPages(map: PageMap, runs: readonly FrameRun[]): Asy
   }
 }
 
-async function addRuns(map: PageMap, runs: readonly FrameRun[]): Promise<void> {
+async function addRuns(map: PageMap, runs: readonly FrameExtent[]): Promise<void> {
   let ordinal = 0;
   for (const run of runs) {
     const frames = frameCount(run);
@@ -55,11 +55,11 @@ async function addRuns(map: PageMap, runs: readonly FrameRun[]): Promise<void> {
 
 /** Finds a frame's page by its ordinal. */
 export class FrameFinder {
-  readonly #runs: readonly FrameRun[];
+  readonly #runs: readonly FrameExtent[];
   #index = 0;
   #firstOrdinal = 0;
 
-  constructor(runs: readonly FrameRun[]) {
+  constructor(runs: readonly FrameExtent[]) {
     this.#runs = runs;
   }
 
@@ -71,7 +71,7 @@ export class FrameFinder {
     if (readRun(run, into, offset) !== into.length) throw new Error(`a captured frame at ${offset} is gone`);
   }
 
-  #runOf(ordinal: number): FrameRun {
+  #runOf(ordinal: number): FrameExtent {
     if (ordinal < this.#firstOrdinal) {
       this.#index = 0;
       this.#firstOrdinal = 0;

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { WalrustError } from "../errors.ts";
+import { PageMarks } from "../ltx/page-marks.ts";
 import { type Cursor, readCursor } from "../shadow/cursor.ts";
 import { filesIn, removeLocalFile } from "../shadow/local-files.ts";
 import { PageTable } from "../shadow/page-table.ts";
@@ -8,13 +9,14 @@ import { DatabaseLink } from "../sqlite/link.ts";
 import { databaseKeys, type LayoutName } from "../storage/keys.ts";
 import type { Storage } from "../storage/storage.ts";
 import { decodeWalHeader } from "../wal/header.ts";
-import { startOf, WAL_HEADER_SIZE } from "../wal/position.ts";
+import { type LogPosition, startOf, WAL_HEADER_SIZE } from "../wal/position.ts";
 import { LogScanner } from "../wal/scanner.ts";
 import type { Core } from "../wasm/core.ts";
 import type { CorePool } from "../wasm/core-pool.ts";
 import { Capture } from "./capture.ts";
 import { type CopyLayout, copyLayout } from "./copy-layout.ts";
 import { findLitestreamHead } from "./litestream-head.ts";
+import { locateHead } from "./locate-head.ts";
 import { logBeginsAt } from "./main-file.ts";
 import { type ManifestIndex, ManifestWriter, NO_MANIFEST } from "./manifest-writer.ts";
 import { Publisher, type PublisherOptions } from "./publisher.ts";
@@ -47,7 +49,8 @@ export interface OpenReplicaOptions {
   readonly scanCore: Core;
   readonly limit: PublisherOptions["limit"];
   readonly writer: WriterLease;
-  readonly manifestIntervalMs: number;
+  /** As of now: it may change while the database is open. */
+  readonly manifestIntervalMs: () => number;
   /** Only read. */
   readonly observe?: boolean;
   /** Why local frames must not be trusted: a gap was found while watching. */
@@ -86,6 +89,8 @@ class Opening {
   readonly #scanner: LogScanner;
   readonly #identity: Omit<Cursor, "published">;
   readonly #cursor: Cursor | undefined;
+  /** The pages in the files from the cursor to the head; undefined: the page table was not brought there by them. */
+  #changed: PageMarks | undefined;
   #manifest: ManifestIndex | undefined;
   #unnamed: readonly string[] = [];
 
@@ -140,17 +145,20 @@ class Opening {
     if (cursor.published.txid > head.state.txid) return false;
     const keys = head.incrementalsAfter(cursor.published.txid);
     if (keys === undefined) return false;
-    return rollTableForward({
-      ...{ table, preApply: cursor.published.postApply, storage, keys, cores },
+    const changed = new PageMarks(head.state.commitPages);
+    const isRolled = await rollTableForward({
+      ...{ table, changed, preApply: cursor.published.postApply, storage, keys, cores },
       ...(signal && { signal }),
     });
+    if (isRolled) this.#changed = changed;
+    return isRolled;
   }
 
   async conclude(view: RemoteView, table: PageTable | undefined): Promise<Replica> {
     const { head } = view;
     this.#unnamed = view.unnamed;
     const known = this.#cursor?.published.txid ?? 0n;
-    let frames = head && table && (await this.#recover(head));
+    let frames = head && table && (await this.#recover(head, table));
     let capture = this.#captureAt(frames);
     let continues =
       frames !== undefined && this.#options.gap === undefined && (await this.#continues(capture));
@@ -216,19 +224,33 @@ class Opening {
   }
 
   /** Frames of the same file that storage does not have yet. */
-  #recover(head: RemoteHead): Promise<RecoveredFrames> | undefined {
+  #recover(head: RemoteHead, table: PageTable): Promise<RecoveredFrames> | undefined {
     const { clock, folder } = this.#options;
     const cursor = this.#cursorOfThisFile;
     if (cursor === undefined) return undefined;
     return recoverFrames({
       segmentFolder: folder.segments,
       scanner: this.#scanner,
-      readWal: this.#link.readWal,
       head,
       cursorLog: cursor.published.txid === head.state.txid ? cursor.published.log : undefined,
       txidUnit: this.#layout.txidUnit,
-      isOfThisRun: this.#isOfThisRun,
+      locateHead: () => this.#locateHead(head, table, cursor.published.log),
       nowMs: { wall: clock.now(), monotonic: clock.monotonicMs() },
+    });
+  }
+
+  /** Where SQLite may have lost commits with the machine's power, only a cursor tells. */
+  async #locateHead(
+    head: RemoteHead,
+    table: PageTable,
+    cursorLog: LogPosition | undefined,
+  ): Promise<LogPosition | undefined> {
+    const { cores, limit, signal } = this.#options;
+    const [changed, scanner, link] = [this.#changed, this.#scanner, this.#link];
+    if (!this.#isOfThisRun || changed === undefined) return undefined;
+    return limit(head.logEnd?.offset ?? 0, async () => {
+      const { core, release } = await cores.acquire(signal === undefined ? {} : { signal });
+      return locateHead({ core, scanner, link, head, table, cursorLog, changed }).finally(release);
     });
   }
 

@@ -24,6 +24,9 @@ export interface FrameRun {
   source: FrameSource;
 }
 
+/** Where frames lie, and what they lead to. */
+export type FrameExtent = Pick<FrameRun, "header" | "from" | "to" | "commitPages" | "source">;
+
 export type FrameSource =
   | { readonly kind: "log"; readonly read: ReadAt }
   | { readonly kind: "segment"; readonly segment: Segment };
@@ -32,11 +35,11 @@ export function lastTxid(run: FrameRun): Txid {
   return run.txidBefore + run.commits;
 }
 
-export function frameCount(run: FrameRun): number {
+export function frameCount(run: FrameExtent): number {
   return (run.to.offset - run.from.offset) / (WAL_FRAME_HEADER_SIZE + run.header.pageSizeBytes);
 }
 
-export function readRun(run: FrameRun, into: Uint8Array, logOffset: number): number {
+export function readRun(run: FrameExtent, into: Uint8Array, logOffset: number): number {
   return run.source.kind === "log"
     ? run.source.read(into, logOffset)
     : run.source.segment.readAt(into, logOffset);

@@ -1,13 +1,11 @@
-import { setImmediate } from "node:timers/promises";
 import type { Txid } from "../ltx/format.ts";
 import { fsyncFolder } from "../shadow/durable-file.ts";
 import { onLocalFile } from "../shadow/local-error.ts";
 import { removeLocalFile } from "../shadow/local-files.ts";
 import { readSegmentHeader, SEGMENT_HEADER_SIZE, Segment, segmentPaths } from "../shadow/segment.ts";
-import { decodeWalHeader, type WalHeader } from "../wal/header.ts";
-import { type LogPosition, startOf, WAL_HEADER_SIZE } from "../wal/position.ts";
+import { type LogPosition, WAL_HEADER_SIZE } from "../wal/position.ts";
 import type { ReadAt } from "../wal/read-at.ts";
-import type { LogScanner, ScanLimits, ScanResult } from "../wal/scanner.ts";
+import type { LogScanner } from "../wal/scanner.ts";
 import type { CapturedState } from "./capture.ts";
 import type { FrameRun, TxidUnit } from "./pending-frames.ts";
 import type { RemoteHead } from "./remote-head.ts";
@@ -22,13 +20,12 @@ export interface RecoveredFrames {
 export interface RecoverOptions {
   readonly segmentFolder: string;
   readonly scanner: LogScanner;
-  readonly readWal: ReadAt;
   readonly head: RemoteHead;
   /** The head's place in the log as the local cursor has it; undefined: the cursor is of another state. */
   readonly cursorLog: LogPosition | undefined;
   readonly txidUnit: TxidUnit;
-  /** The local state was written since the machine was started. */
-  readonly isOfThisRun: boolean;
+  /** Finds the head in the live log without it, and only by a proof; see locateHead(). */
+  readonly locateHead: () => Promise<LogPosition | undefined>;
   readonly nowMs: { readonly wall: number; readonly monotonic: number };
 }
 
@@ -55,7 +52,7 @@ export async function recoverFrames(options: RecoverOptions): Promise<RecoveredF
     onLocalFile("sync", options.segmentFolder, () => fsyncFolder(options.segmentFolder));
     return { runs, state };
   }
-  return { runs, state: { ...state, log: options.cursorLog ?? (await locateInLog(options)) } };
+  return { runs, state: { ...state, log: options.cursorLog ?? (await options.locateHead()) } };
 }
 
 /** The run behind `after` that the segment holds; undefined: none, or it does not follow. Only the first may begin before that. */
@@ -78,7 +75,7 @@ async function recoverSegment(
         ? await behindTxid(scanner, read, header, { txid: after.txid, end, isFirst })
         : await behindPlace(scanner, read, header, end);
     if (from === undefined) return undefined;
-    const found = await scan(scanner, read, log, from);
+    const found = await scanner.scanInSlices(read, log, from);
     if (found.commits === 0) return undefined;
     const segment = new Segment(
       path,
@@ -115,7 +112,7 @@ async function behindTxid(
   if (published < 0n || (published > 0n && !after.isFirst)) return undefined;
   let { from } = header;
   if (published > 0n) {
-    const skipped = await scan(scanner, read, header.log, from, { maxCommits: published });
+    const skipped = await scanner.scanInSlices(read, header.log, from, { maxCommits: published });
     if (BigInt(skipped.commits) < published) return undefined;
     from = skipped.position;
   }
@@ -132,7 +129,7 @@ async function behindPlace(
   if (end === undefined || log.salt1 !== end.salt1 || log.salt2 !== end.salt2 || from.offset > end.offset)
     return undefined;
   const upTo: ReadAt = (into, offset) => read(into.subarray(0, Math.max(0, end.offset - offset)), offset);
-  const { position } = await scan(scanner, upTo, log, from);
+  const { position } = await scanner.scanInSlices(upTo, log, from);
   return position.offset === end.offset ? position : undefined;
 }
 
@@ -142,37 +139,4 @@ function follows(from: LogPosition, isInside: boolean, end: LogEnd): boolean {
   return (
     end !== undefined && end.salt1 === from.salt1 && end.salt2 === from.salt2 && end.offset === from.offset
   );
-}
-
-/**
- * The remote head's end in the live log, if it lies there: the frames up to it are verified on the way. That they are those which the head was made
- * of, only a log proves that lost nothing since: after a loss of power SQLite goes on in the same generation, with other commits at the same offsets.
- */
-async function locateInLog(options: RecoverOptions): Promise<LogPosition | undefined> {
-  const { head, readWal, scanner, isOfThisRun } = options;
-  if (!isOfThisRun) return undefined;
-  const { logEnd } = head;
-  const bytes = new Uint8Array(WAL_HEADER_SIZE);
-  const header = readWal(bytes, 0) === WAL_HEADER_SIZE ? decodeWalHeader(bytes) : undefined;
-  if (logEnd === undefined || header?.salt1 !== logEnd.salt1 || header.salt2 !== logEnd.salt2)
-    return undefined;
-  const upTo: ReadAt = (into, offset) =>
-    readWal(into.subarray(0, Math.max(0, logEnd.offset - offset)), offset);
-  const { position } = await scan(scanner, upTo, header, startOf(header));
-  return position.offset === logEnd.offset ? position : undefined;
-}
-
-async function scan(
-  scanner: LogScanner,
-  read: ReadAt,
-  header: WalHeader,
-  from: LogPosition,
-  limits: ScanLimits = {},
-): Promise<ScanResult> {
-  const steps = scanner.begin(read, header, from, limits);
-  for (;;) {
-    const result = steps.step();
-    if (result) return result;
-    await setImmediate();
-  }
 }

@@ -1,6 +1,7 @@
 import { isWalrustError } from "../errors.ts";
 import { decodeLtx } from "../ltx/decoder.ts";
 import { type Checksum, hasChecksums } from "../ltx/format.ts";
+import type { PageMarks } from "../ltx/page-marks.ts";
 import { checksumAfter } from "../ltx/stated-checksum.ts";
 import type { PageTable } from "../shadow/page-table.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -8,6 +9,8 @@ import type { CorePool } from "../wasm/core-pool.ts";
 
 export interface RollForwardOptions {
   readonly table: PageTable;
+  /** Receives which pages the files hold. */
+  readonly changed: PageMarks;
   /** Database checksum of the state that the first file must follow. */
   readonly preApply: Checksum;
   readonly storage: Storage;
@@ -27,6 +30,7 @@ const MAX_FILES = 1000;
  */
 export async function rollTableForward({
   table,
+  changed,
   preApply,
   storage,
   keys,
@@ -47,6 +51,7 @@ export async function rollTableForward({
         { objectName: key, ...options },
         ({ count, pgnos, checksums }) => {
           for (let row = 0; row < count; row += 1) {
+            changed.set(pgnos[row] ?? 0);
             table.write(pgnos[row] ?? 0, 1, checksums.subarray(row * 8, row * 8 + 8));
           }
         },

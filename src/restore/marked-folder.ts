@@ -35,8 +35,12 @@ function namesIn(parent: string): readonly string[] {
   }
 }
 
-/** Anybody may put something under such a name where anybody may write. */
+/** Anybody may put something under such a name where anybody may write. What cannot be looked at is left for another time. */
 function isOwnFolder(path: string): boolean {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  return stat?.isDirectory() === true && stat.uid === process.geteuid?.();
+  try {
+    const stat = lstatSync(path);
+    return stat.isDirectory() && stat.uid === process.geteuid?.();
+  } catch {
+    return false;
+  }
 }

@@ -103,11 +103,15 @@ class Planning {
     this.#needed = this.#neededFor(wanted);
   }
 
-  /** Incrementals, also such as are gone, unless others hold what they held. */
+  /** Incrementals, also such as are gone or lead nowhere, unless others hold what they hold: those go, and must have no say before they do. */
   #stepsOfHistory(): RestoreFile[] {
     const coverage = new Coverage(incrementalsOf(this.#chains.attached));
-    const lost = incrementalsOf(this.#files.missing).filter((file) => !coverage.covers(file));
-    return [...incrementalsOf(this.#files.present), ...lost];
+    const counts = (file: RestoreFile) =>
+      this.#attached.has(file) || this.#isOnlyWitness(file) || !coverage.covers(file);
+    return [
+      ...incrementalsOf(this.#files.present).filter(counts),
+      ...incrementalsOf(this.#files.missing).filter((file) => !coverage.covers(file)),
+    ];
   }
 
   #snapshotsInFineHistory(): Txid[] {
@@ -175,6 +179,7 @@ class Planning {
     if (this.#needed.has(file) || this.#files.unsettled.has(file.key)) return [];
     if (isSnapshotFile(file)) return this.#gfs.has(file.maxTxid) ? [] : [{ file, why: "expired" }];
     if (this.#isExpired(file)) return [{ file, why: "expired" }];
+    if (this.#isOnlyWitness(file)) return [];
     if (coverage.covers(file)) return [{ file, why: "superseded" }];
     // Where it leads is no restore point that stays. Of what leads nowhere nobody knows where it belongs.
     return this.#attached.has(file) ? [{ file, why: "expired" }] : [];
@@ -186,7 +191,8 @@ class Planning {
     const others = staying.filter((file) => !isMergeable(file));
     const stops = new Set([...this.#points, ...snapshots.map(({ file }) => file.maxTxid)]);
     const keys = databaseKeys(this.#files.name);
-    const taken = new Set(this.#files.unusable.map(({ key }) => key));
+    const strangers = others.filter((file) => !this.#attached.has(file));
+    const taken = new Set([...this.#files.unusable, ...strangers].map(({ key }) => key));
     return plannedMerges(mergeable, others, stops).filter(
       ({ minTxid, maxTxid }) => !taken.has(keys.ltx(minTxid, maxTxid)),
     );
@@ -202,6 +208,14 @@ class Planning {
   /** A restore of a point that stays goes over it, with what is there now. */
   #isUsed(file: RestoreFile): boolean {
     return this.#needed.has(file) && !isSnapshotFile(file) && this.#attached.has(file);
+  }
+
+  /**
+   * What it follows is gone, and a snapshot leads to where it ends that stays for no other reason than that it ends there: without it the next
+   * run would let that snapshot go, and the restore point with it.
+   */
+  #isOnlyWitness({ maxTxid }: RestoreFile): boolean {
+    return this.#chains.reaches(maxTxid) && !this.#ledTo.has(maxTxid) && !this.#gfs.has(maxTxid);
   }
 
   /** Older than the fine history. */

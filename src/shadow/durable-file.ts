@@ -21,7 +21,7 @@ export async function replaceFileDurably(path: string, bytes: Uint8Array): Promi
     const folder = await open(dirname(path), "r");
     await folder.sync().finally(() => folder.close());
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => {}); // the next one takes it away; what failed first is what to tell
     throw localError(error, "write", path);
   }
 }

@@ -32,7 +32,7 @@ export class DatabaseLock {
     const owner: LockOwner = { ...ownIdentity(), controlSocket };
     withOwnerRow(path, (row) => {
       const holder = row.read();
-      const isOurLeftover = holder !== undefined && isSameProcess(holder, owner) && !held.has(path);
+      const isOurLeftover = holder !== undefined && isThisProcess(holder, owner) && !held.has(path);
       if (holder !== undefined && !isOurLeftover && mayBeAlive(holder)) throw inUse(databasePath, holder);
       row.write(owner);
     });
@@ -56,7 +56,7 @@ export class DatabaseLock {
     held.delete(this.#path);
     withOwnerRow(this.#path, (row) => {
       const holder = row.read();
-      if (holder !== undefined && isSameProcess(holder, this.#owner)) row.clear();
+      if (holder !== undefined && isThisProcess(holder, this.#owner)) row.clear();
     });
   }
 }
@@ -125,8 +125,9 @@ function isOwner({ host, pid, started, controlSocket }: LockOwner): boolean {
   );
 }
 
-function isSameProcess(a: ProcessIdentity, b: ProcessIdentity): boolean {
-  return a.host === b.host && a.pid === b.pid && a.started === b.started;
+/** When it began need not be known: no other process has this pid now. */
+function isThisProcess(holder: ProcessIdentity, own: ProcessIdentity): boolean {
+  return holder.host === own.host && holder.pid === own.pid;
 }
 
 function inUse(databasePath: string, holder: LockOwner): WalrustError {

@@ -176,16 +176,27 @@ export function removeSegments(folder: string): void {
   for (const path of segmentPaths(folder)) removeLocalFile(path);
 }
 
-/** In order: by TXID, and by the place in the log where several begin behind the same one (the Litestream layout). */
-export function segmentName({ txidBefore, from }: Pick<SegmentHeader, "txidBefore" | "from">): string {
-  const [txid, sequence] = [txidBefore.toString().padStart(20, "0"), String(from.sequence).padStart(10, "0")];
-  return `${txid}-${sequence}-${String(from.offset).padStart(16, "0")}.frames`;
+/**
+ * In order: by TXID, and by the order in which they were made where several begin behind the same one (the Litestream layout). Nothing in the log
+ * tells that order: its generations begin at the same offset, and each connection counts them for itself.
+ * @param ordinal from 1
+ */
+export function segmentName({ txidBefore }: Pick<SegmentHeader, "txidBefore">, ordinal: number): string {
+  return `${txidBefore.toString().padStart(20, "0")}-${String(ordinal).padStart(10, "0")}.frames`;
 }
+
+/** Behind that of every segment in the folder. Errors: LOCAL_IO. */
+function nextOrdinal(folder: string): number {
+  const ordinals = filesIn(folder).map((path) => Number(ORDINAL.exec(path)?.[1] ?? 0));
+  return ordinals.reduce((most, ordinal) => Math.max(most, ordinal), 0) + 1;
+}
+
+const ORDINAL = /-(\d+)\.frames$/;
 
 /** Bytes moved per step. */
 const COPY_PIECE_BYTES = 1 << 20;
 
-/** A segment under a temporary name; deleted by `close` unless it was published. */
+/** A segment under a temporary name at first; deleted by `close` unless it was published. */
 class SegmentDraft {
   readonly #folder: string;
   readonly #path: string;
@@ -196,7 +207,7 @@ class SegmentDraft {
 
   constructor(folder: string, header: SegmentHeader, toOffset: number) {
     this.#folder = folder;
-    this.#path = join(folder, segmentName(header));
+    this.#path = join(folder, segmentName(header, nextOrdinal(folder)));
     this.#header = header;
     this.#toOffset = toOffset;
     this.#fd = this.#guard(() => openSync(this.#temporary, "w", 0o600));
@@ -244,7 +255,9 @@ class SegmentDraft {
 
   close(): void {
     closeSync(this.#fd);
-    if (!this.#published) removeLocalFile(this.#temporary);
+    if (this.#published) return;
+    // also where it has its name, and that could not be made durable
+    for (const path of [this.#temporary, this.#path]) removeLocalFile(path);
   }
 
   #guard<T>(operation: () => T): T {

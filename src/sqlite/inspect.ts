@@ -43,7 +43,7 @@ export function openDatabaseFile(path: string, flags: "r" | "r+"): OpenedDatabas
   assertRegularFile(paths.database);
   const file = holdDescriptor(paths.database, flags);
   try {
-    const pageSizeBytes = readPageSize(paths.database, file.fd);
+    const pageSizeBytes = pageSizeOf(paths.database, file.fd);
     return { facts: { paths, identity: file.identity, pageSizeBytes }, file };
   } catch (error) {
     file.release();
@@ -70,12 +70,16 @@ function assertRegularFile(path: string): void {
 }
 
 /**
+ * Of a database in WAL mode, from its header:
+ *
  *   0  16  magic
  *  16   2  page size u16, big-endian; 1 means 65536
  *  18   1  write version: 1 rollback journal, 2 WAL
  *  19   1  read version
+ *
+ * @throws DATABASE_NOT_WAL, DATABASE_NOT_SQLITE, DATABASE_UNREADABLE
  */
-function readPageSize(path: string, fd: number): number {
+export function pageSizeOf(path: string, fd: number): number {
   const header = Buffer.alloc(HEADER_SIZE);
   const got = readHeader(path, fd, header);
   if (got === 0) throw notWal(path, "is empty");

@@ -12,7 +12,7 @@ import {
 } from "./descriptors.ts";
 import { type CheckpointResult, type Connect, type Connection, connect } from "./driver.ts";
 import { databaseNotFound, fileError } from "./file-error.ts";
-import { type DatabaseFacts, notWal, openDatabaseFile } from "./inspect.ts";
+import { type DatabaseFacts, notWal, openDatabaseFile, pageSizeOf } from "./inspect.ts";
 import { WalFile } from "./wal-file.ts";
 import { decodeWalIndex, isSameLog, isUnchanged, WAL_INDEX_SIZE, type WalIndex } from "./wal-index.ts";
 
@@ -89,6 +89,9 @@ export class DatabaseLink {
     try {
       link.#spareConnection();
       if (!link.samePath()) throw movedAway(facts.paths.database);
+      // A connection that has read keeps the database in WAL mode, and so its page size; before it, both may have changed.
+      if (pageSizeOf(facts.paths.database, file.fd) !== facts.pageSizeBytes)
+        throw rebuilt(facts.paths.database);
       // SQLite has made or found the -shm by now, and keeps it as long as it has a connection.
       if (identityAt(facts.paths.shm) !== undefined) link.#shm = holdDescriptor(facts.paths.shm, "r");
       else if (!link.observe) throw notWal(facts.paths.database, "left WAL mode while it was opened");
@@ -366,6 +369,12 @@ function pinLost(path: string, cause: unknown): WalrustError {
 function movedAway(path: string): WalrustError {
   if (identityAt(path) === undefined) return databaseNotFound(path);
   return new WalrustError("DATABASE_REPLACED", `${path}: was replaced by another file while it was opened`, {
+    hint: "It is opened again by itself.",
+  });
+}
+
+function rebuilt(path: string): WalrustError {
+  return new WalrustError("DATABASE_REPLACED", `${path}: its page size was changed while it was opened`, {
     hint: "It is opened again by itself.",
   });
 }

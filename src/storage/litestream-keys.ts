@@ -16,10 +16,10 @@ import { databaseKeys, type LtxKeys } from "./keys.ts";
 export const LIVE_LEVEL = 0;
 export const SNAPSHOT_LEVEL = 9;
 
-const OF_A_BUCKET = /^(?:(.+)\/)?(000[0-9])\/([^/]+)$/;
-const OF_A_FOLDER = /^(?:(.+)\/)?ltx\/([0-9])\/([^/]+)$/;
+const OF_A_BUCKET = /^(?:(.+)\/)?(000[0-9])\/([^/]+)$/s;
+const OF_A_FOLDER = /^(?:(.+)\/)?ltx\/([0-9])\/([^/]+)$/s;
 /** Litestream 0.3 kept generations of snapshots and pieces of the log. */
-const OF_VERSION_03 = /^(?:(.+)\/)?generations\/[0-9a-f]{16}\/(?:snapshots|wal)\/[^/]+\.lz4$/;
+const OF_VERSION_03 = /^(?:(.+)\/)?generations\/[0-9a-f]{16}\/(?:snapshots|wal)\/[^/]+\.lz4$/s;
 
 export interface LitestreamFile {
   readonly database: string;

@@ -201,7 +201,8 @@ function metadataHeaders(metadata: Readonly<Record<string, string>>): Record<str
 export function etagIn(headers: Readonly<Record<string, unknown>>, key: string): string {
   const etag = headers["etag"];
   if (typeof etag === "string") return etag;
-  throw new WalrustError("STORAGE_REJECTED", `${key}: storage answered without an etag`);
+  // Whoever answered, it was not S3; whether the request had its effect is not known.
+  throw new WalrustError("STORAGE_NETWORK", `${key}: storage answered without an etag`);
 }
 
 /** RFC 3339 with nanoseconds, as Litestream writes it. */

@@ -99,7 +99,8 @@ function withEmptyLog(
   { cursor, pageSizeBytes, pinHeld, secured }: ContinuityFacts,
   index: CommittedLog,
 ): Continuity {
-  if (cursor === undefined) return pinHeld ? IDLE : gap("log-vanished");
+  // A pin that was moved without a drain may have let a log go by that began, was backfilled and ended under it.
+  if (cursor === undefined) return pinHeld && secured ? IDLE : gap("log-vanished");
   if (isSameLog(cursor, index))
     return framesBefore(cursor, pageSizeBytes) === 0 ? IDLE : gap("log-rewritten");
   return pinHeld && secured ? IDLE : gap("log-vanished");

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { WalrustError } from "../errors.ts";
 import type { Core } from "../wasm/core.ts";
 import { INPUT_SIZE, SCAN_OFFSET, SCAN_SIZE } from "../wasm/layout.ts";
@@ -53,6 +54,21 @@ export class LogScanner {
     for (;;) {
       const result = scan.step();
       if (result) return result;
+    }
+  }
+
+  /** The same, letting others run between slices. */
+  async scanInSlices(
+    read: ReadAt,
+    header: WalHeader,
+    from: LogPosition,
+    limits?: ScanLimits,
+  ): Promise<ScanResult> {
+    const scan = this.begin(read, header, from, limits);
+    for (;;) {
+      const result = scan.step();
+      if (result) return result;
+      await setImmediate();
     }
   }
 

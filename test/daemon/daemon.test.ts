@@ -51,13 +51,13 @@ class Scene {
   /** @param matching true: whatever `*.db` is in the folder too */
   start(
     names: readonly string[],
-    options: { readonly matching?: boolean; readonly once?: boolean } = {},
+    options: { readonly matching?: boolean; readonly once?: boolean; readonly shadowDir?: string } = {},
   ): void {
-    const { matching = false, once = false } = options;
+    const { matching = false, once = false, shadowDir } = options;
     const { clock, storage } = this;
     const settings = this.settings(
       names.map((name) => this.settingsOf(name)),
-      { matching, once },
+      { matching, once, ...(shadowDir !== undefined && { shadowDir }) },
     );
     writeFileSync(join(this.folder, "walrust.toml"), "");
     this.#result = runDaemon({
@@ -93,11 +93,14 @@ class Scene {
     });
   }
 
-  settings(databases: readonly DatabaseSettings[], options: { matching?: boolean; once?: boolean } = {}) {
+  settings(
+    databases: readonly DatabaseSettings[],
+    { matching, once = false, ...own }: { matching?: boolean; once?: boolean; shadowDir?: string } = {},
+  ) {
     return {
       databases,
-      globs: options.matching ? [{ pattern: join(this.folder, "*.db"), exclude: [] }] : [],
-      daemon: { ...DAEMON, once: options.once ?? false },
+      globs: matching ? [{ pattern: join(this.folder, "*.db"), exclude: [] }] : [],
+      daemon: { ...DAEMON, once, ...own },
       storage: { layout: "walrust" },
       compaction: DEFAULT_COMPACTION,
     } as unknown as Settings;
@@ -334,26 +337,48 @@ describe("settings that are read again", () => {
     expect(await scene.rowsOf("old")).toBe(4);
   });
 
-  test("other settings of a database: it is opened again with them, without an upload, and nothing is lost", async () => {
+  test("other settings of a database: they hold from now on, and it stays open under its writer", async () => {
     const scene = new Scene();
     const app = scene.database("a.db");
+    app.pragma("wal_autocheckpoint=4"); // who lets go of the log loses it
     scene.start(["a.db"]);
+    await scene.until(() => scene.has("a", 1n));
+    await scene.clock.advance(120_000);
+    scene.reload([databaseSettings(join(scene.folder, "a.db"), "a", { walSyncIntervalMs: 30_000 })]);
+    let commits = 0;
+    await scene.until(() => {
+      insert(app);
+      commits += 1;
+      return scene.told.length > 0;
+    });
+    expect(scene.told).toEqual(["configuration read again; other settings: a"]);
+    await scene.clock.advance(30_000);
+    const published = () => scene.typesOf("a").filter((type) => type === "published").length;
+    const before = published();
+    for (let second = 0; second < 60; second += 1) {
+      insert(app);
+      await scene.clock.advance(1000);
+    }
+    expect(published() - before, "one file for each half minute").toBeLessThanOrEqual(3);
+    expect(await scene.stop()).toEqual([{ name: "a", isComplete: true, error: undefined }]);
+    const others = scene.typesOf("a").filter((type) => !["published", "handover"].includes(type));
+    expect(others, "no gap, no repair").toEqual(["opened", "snapshot", "closed"]);
+    expect(await scene.rowsOf("a")).toBe(3 + commits + 60);
+  });
+
+  test("observed from now on: it is opened again, without an upload", async () => {
+    const scene = new Scene();
+    scene.database("a.db");
+    scene.start(["a.db"], { shadowDir: tempFolder() });
     await scene.until(() => scene.has("a", 1n));
     await scene.clock.advance(120_000);
     const uploads = () => scene.storage.calls.filter(({ operation }) => operation === "upload").length;
     const before = uploads();
-    scene.reload([databaseSettings(join(scene.folder, "a.db"), "a", { walSyncIntervalMs: 30_000 })]);
+    scene.reload([databaseSettings(join(scene.folder, "a.db"), "a", { observe: true })]);
     await scene.until(() => scene.typesOf("a").filter((type) => type === "opened").length === 2);
     expect(uploads(), "it goes on where it was").toBe(before);
-    expect(scene.events.findLast(({ type }) => type === "opened")).toMatchObject({ how: "continue" });
-    for (let second = 0; second < 20; second += 1) {
-      insert(app);
-      await scene.clock.advance(1000);
-    }
-    const published = scene.typesOf("a").filter((type) => type === "published");
-    expect(published, "one file for the interval of half a minute").toHaveLength(1);
-    expect(await scene.stop()).toEqual([{ name: "a", isComplete: true, error: undefined }]);
-    expect(await scene.rowsOf("a")).toBe(23);
+    expect(scene.told).toEqual(["configuration read again; begun anew: a"]);
+    await scene.stop();
   });
 
   test("a name that changes hands: who had it has ended before the other begins", async () => {
@@ -408,11 +433,11 @@ describe("settings that are read again", () => {
   test("the stop comes while one begins anew: what it left counts", async () => {
     const scene = new Scene();
     const app = scene.database("a.db");
-    scene.start(["a.db"]);
+    scene.start(["a.db"], { shadowDir: tempFolder() });
     await scene.until(() => scene.has("a", 1n));
     scene.storage.fault = () => ({ kind: "before", error: new WalrustError("STORAGE_NETWORK", "away") });
     insert(app);
-    scene.reload([databaseSettings(join(scene.folder, "a.db"), "a", { walSyncIntervalMs: 30_000 })]);
+    scene.reload([databaseSettings(join(scene.folder, "a.db"), "a", { observe: true })]);
     await scene.clock.advance(0);
     expect(await scene.stop()).toMatchObject([{ name: "a", isComplete: false }]);
   });

@@ -486,6 +486,45 @@ describe("the database cannot be opened", () => {
     await stage.expectWhole();
   });
 
+  test("it vanishes: what was published of it is named in the manifest, whether it returns or not", async () => {
+    const stage = new Stage();
+    const watched = await Watched.begin(stage);
+    await stage.clock.advance(120_000);
+    insert(stage.app);
+    await stage.clock.advance(4000);
+    insert(stage.app);
+    await stage.clock.advance(1000);
+    expect(watched.of("published").at(-1)).toMatchObject({ maxTxid: 3n });
+    stage.app.close();
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(stage.path + suffix, { force: true });
+    await stage.clock.advance(3000);
+    expect(watched.of("sync_failed")[0]).toMatchObject({ error: { code: "DATABASE_NOT_FOUND" } });
+    const manifest = JSON.parse(Buffer.from(stage.storage.peek("app/manifest.json")).toString());
+    expect(manifest.current_txid).toBe(3);
+  });
+
+  test.each([
+    ["for a moment: nobody hears of it", 2000, []],
+    ["for long: told, and that it is over", 10_000, ["sync_failed", "recovered"]],
+  ])("somebody has it locked %s", async (_, lockedMs, told) => {
+    const stage = new Stage();
+    stage.app.pragma("locking_mode=EXCLUSIVE");
+    insert(stage.app);
+    const watched = new Watched(stage);
+    await stage.clock.advance(lockedMs);
+    stage.app.close();
+    await stage.clock.advance(20_000);
+    expect(await watched.task.firstOpening).toEqual(
+      told.length === 0 ? undefined : expect.objectContaining({ code: "DATABASE_LOCKED" }),
+    );
+    const heard = new Set(
+      watched.events.map(({ type }) => type).filter((type) => ["sync_failed", "recovered"].includes(type)),
+    );
+    expect([...heard]).toEqual(told);
+    openApp(stage.path);
+    await stage.expectWhole();
+  });
+
   test("another process of walrust has it: told, and left alone", async () => {
     const stage = new Stage();
     const lock = DatabaseLock.acquire(stage.folder.lock, stage.path);

@@ -5,6 +5,7 @@ import { DEFAULT_COMPACTION } from "../../src/config/defaults.ts";
 import { RETENTION_KEYS, SYNC_KEYS } from "../../src/config/keys.ts";
 import { resolveSettings } from "../../src/config/resolve.ts";
 import type { DatabaseSettings, Settings } from "../../src/config/settings.ts";
+import type { ConfigSource } from "../../src/daemon/config-follower.ts";
 import { runDaemon } from "../../src/daemon/daemon.ts";
 import type { SnapshotTrigger, WalrustEvent } from "../../src/events.ts";
 import { silentLog } from "../../src/observability/silent-log.ts";
@@ -26,9 +27,16 @@ interface Case {
   /** What it says for all. */
   readonly common?: string;
   /** What is seen of a database that is watched with given settings. */
-  readonly see: (stage: Stage, settings: DatabaseSettings) => Promise<number>;
+  readonly see: (stage: Stage, settings: Given) => Promise<number>;
   readonly own: (seen: number) => boolean;
   readonly others: (seen: number) => boolean;
+}
+
+interface Given {
+  /** At the start. */
+  readonly first: DatabaseSettings;
+  /** Taken up as soon as it is watched; the same ones, if nobody changes them. */
+  readonly later: DatabaseSettings;
 }
 
 const none = (seen: number) => seen === 0;
@@ -42,7 +50,11 @@ async function commits(stage: Stage, count: number, everyMs: number): Promise<vo
   }
 }
 
-const begin = (stage: Stage, { sync }: DatabaseSettings) => Watched.begin(stage, { sync });
+async function begin(stage: Stage, { first, later }: Given): Promise<Watched> {
+  const watched = await Watched.begin(stage, { sync: first.sync });
+  watched.task.adjust({ ...watched.task.database, sync: later.sync });
+  return watched;
+}
 
 /** Snapshots by a trigger after a few commits and some quiet. */
 function snapshots(trigger: SnapshotTrigger, quietMs: number): Case["see"] {
@@ -64,15 +76,32 @@ const handovers: Case["see"] = async (stage, settings) => {
 };
 
 /** A whole daemon, since upkeep is its own and not that of a task; resolves with what it tells once it watches. */
-async function daemon(stage: Stage, own: DatabaseSettings): Promise<WalrustEvent[]> {
+async function daemon(stage: Stage, { first, later }: Given): Promise<WalrustEvent[]> {
   const events: WalrustEvent[] = [];
   const [stop, abort] = [new AbortController(), new AbortController()];
   let isOver = false;
-  const result = runDaemon({
-    settings: {
+  const settings = (own: DatabaseSettings) =>
+    ({
       ...{ databases: [{ ...own, path: stage.path, name: "app" }], globs: [], daemon: DAEMON },
       ...{ storage: { layout: "walrust" }, compaction: DEFAULT_COMPACTION },
-    } as unknown as Settings,
+    }) as unknown as Settings;
+  const path = join(tempFolder(), "walrust.toml");
+  writeFileSync(path, "");
+  let [reload, isReloaded] = [() => {}, false];
+  const config: ConfigSource = {
+    ...{ path, text: "", read: async () => settings(later) },
+    take: (next) => {
+      isReloaded = true;
+      return next;
+    },
+    onAsked: (ask) => {
+      reload = ask;
+      return () => {};
+    },
+  };
+  const result = runDaemon({
+    settings: settings(first),
+    ...(later !== first && { config }),
     ...{ storage: stage.storage, clock: stage.clock, log: silentLog, version: "1", matches: async () => [] },
     ...{ stop: stop.signal, abort: abort.signal, events: (event) => events.push(event) },
   }).finally(() => {
@@ -87,6 +116,8 @@ async function daemon(stage: Stage, own: DatabaseSettings): Promise<WalrustEvent
     await result;
   });
   await until(() => events.some(({ type }) => type === "snapshot"));
+  reload();
+  await until(() => isReloaded || later === first);
   return events;
 }
 
@@ -146,7 +177,7 @@ const CASES: Readonly<Record<string, Case>> = {
       await (await begin(stage, settings)).stop();
       stage.clock.pass(2 * HOUR_MS);
       insert(stage.app);
-      const again = new Watched(stage, { sync: settings.sync });
+      const again = new Watched(stage, { sync: settings.first.sync });
       await stage.clock.advance(5000);
       return again.of("snapshot").length;
     },
@@ -186,7 +217,7 @@ const CASES: Readonly<Record<string, Case>> = {
     value: "true",
     common: '[shadow]\ndir = "state"\n',
     // what a checkpoint brings into the database file
-    see: async (stage, { sync }) => {
+    see: async (stage, { first: { sync } }) => {
       await Watched.begin(stage, { sync, daemon: { shadowDir: tempFolder() } });
       const before = statSync(stage.path).size;
       insert(stage.app, 500);
@@ -246,6 +277,12 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 };
 
+/**
+ * Not changed here: what a start alone asks for, what a database is opened anew for (reconcile.ts), and what shows after days in which the
+ * configuration is looked at every 3 s (upkeep.test.ts has one for all).
+ */
+const ELSEWHERE: ReadonlySet<string> = new Set(["on_startup", "observe", ...Object.keys(RETENTION_KEYS)]);
+
 /** Both databases of one file: the one that says something of its own, and one that does not. */
 async function settingsOf(
   key: string,
@@ -267,13 +304,28 @@ describe("a key set for one database changes what is done for that one, and not 
     const { see, own, others } = given;
     const [ownSettings, otherSettings] = await settingsOf(key, given);
     const [ownStage, otherStage] = [new Stage(), new Stage()];
-    const seen = { own: await see(ownStage, ownSettings), others: await see(otherStage, otherSettings) };
+    const seen = {
+      own: await see(ownStage, { first: ownSettings, later: ownSettings }),
+      others: await see(otherStage, { first: otherSettings, later: otherSettings }),
+    };
     expect({ ...seen, holds: own(seen.own) && others(seen.others) }).toEqual({ ...seen, holds: true });
     for (const stage of [ownStage, otherStage]) {
       await stage.clock.advance(60_000);
       await stage.expectWhole();
     }
   });
+
+  test.each(Object.entries(CASES).filter(([key]) => !ELSEWHERE.has(key)))(
+    "%s, changed while it is watched",
+    async (key, given) => {
+      const [ownSettings, otherSettings] = await settingsOf(key, given);
+      const stage = new Stage();
+      const seen = await given.see(stage, { first: otherSettings, later: ownSettings });
+      expect({ seen, holds: given.own(seen) }).toEqual({ seen, holds: true });
+      await stage.clock.advance(60_000);
+      await stage.expectWhole();
+    },
+  );
 
   test("every key has its case", () => {
     const keys = [...Object.keys(SYNC_KEYS), ...Object.keys(RETENTION_KEYS)];

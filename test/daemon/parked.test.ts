@@ -157,6 +157,18 @@ test("a snapshot that is due is taken", async () => {
   expect(watched.of("snapshot")).toHaveLength(2);
 });
 
+test("settings that change while it is parked hold: a snapshot that is due sooner is taken", async () => {
+  await begin({ sync: { snapshotIntervalMs: 0 } });
+  insert(stage.app);
+  await parked(2);
+  const { task } = watched;
+  task.adjust({ ...task.database, sync: { ...task.database.sync, snapshotIntervalMs: 3_600_000 } });
+  const before = stage.storage.calls.length;
+  await stage.clock.advance(60_000);
+  expect(callsSince(before), "nothing is opened for it").toEqual([]);
+  await stage.clock.advanceUntil(() => watched.of("snapshot").length === 2, 3_700_000);
+});
+
 test("a snapshot that somebody asks for is taken", async () => {
   await begin();
   insert(stage.app);

@@ -6,13 +6,14 @@ import { databaseSettings } from "../helpers/daemon/watched.ts";
 const a = databaseSettings("/data/a.db", "a");
 const b = databaseSettings("/data/b.db", "b");
 const slowA = databaseSettings("/data/a.db", "a", { walSyncIntervalMs: 9000 });
+const observedA = databaseSettings("/data/a.db", "a", { observe: true });
 const moved = databaseSettings("/data/a.db", "elsewhere");
 /** Another file under the name of `a`. */
 const otherA = databaseSettings("/backup/a.db", "a");
 
 const runs = (database: DatabaseSettings, isLeaving = false) => ({ database, isLeaving });
 
-const NOTHING = { start: [], stop: [], restart: [], refused: [] };
+const NOTHING = { start: [], stop: [], restart: [], adjust: [], refused: [] };
 
 describe("reconcile", () => {
   test.each<readonly [string, Partial<TaskFacts>, Partial<typeof NOTHING | object>]>([
@@ -21,9 +22,20 @@ describe("reconcile", () => {
     ["as it runs: stays", { running: [runs(a)], wanted: [structuredClone(a)] }, {}],
     ["no longer wanted: ends", { running: [runs(a), runs(b)], wanted: [b] }, { stop: [a] }],
     [
-      "other settings: ends to begin anew",
+      "other settings: goes on with them",
       { running: [runs(a), runs(b)], wanted: [slowA, b] },
-      { restart: [a] },
+      { adjust: [slowA] },
+    ],
+    [
+      "another retention: the same",
+      { running: [runs(a)], wanted: [{ ...a, retention: { ...a.retention, daily: 1 } }] },
+      { adjust: [{ ...a, retention: { ...a.retention, daily: 1 } }] },
+    ],
+    ["observed from now on: begins anew", { running: [runs(a)], wanted: [observedA] }, { restart: [a] }],
+    [
+      "has a name and other settings: another one is refused it",
+      { running: [runs(a)], wanted: [otherA, slowA] },
+      { adjust: [slowA], refused: [{ database: otherA, holder: a.path }] },
     ],
     ["ends already: is not told twice", { running: [runs(a, true)], wanted: [] }, {}],
     ["begins anew only after it has ended", { running: [runs(a, true)], wanted: [slowA] }, {}],

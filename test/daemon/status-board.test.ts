@@ -9,7 +9,7 @@ const error = new WalrustError("STORAGE_NETWORK", "no route");
 
 class Scene {
   readonly clock = new ManualClock();
-  readonly board = new StatusBoard(databaseSettings("/data/app.db", "app"), this.clock);
+  readonly board = new StatusBoard(() => databaseSettings("/data/app.db", "app"), this.clock);
   facts: ServingFacts = {
     duty: "none",
     capturedTxid: 7n,

@@ -37,6 +37,12 @@ test.each<[string, Partial<UpkeepFacts>, Partial<typeof OFF>, unknown]>([
     { job: "validation", atMs: 62_000 },
   ],
   [
+    "no validation before there is a copy",
+    { lastValidationMs: undefined },
+    { validationIntervalMs: 60_000 },
+    undefined,
+  ],
+  [
     "the earliest of all",
     { isChanged: true, snapshotMs: 10_000 },
     { compactAfterSnapshot: true, compactIntervalMs: 20_000, validationIntervalMs: 11_000 },

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { StorageSettings, SyncSettings } from "../../src/config/settings.ts";
+import type { RetentionSettings, StorageSettings, SyncSettings } from "../../src/config/settings.ts";
 import { Upkeep } from "../../src/daemon/upkeep.ts";
 import { WalrustError } from "../../src/errors.ts";
 import type { DatabaseEvent, WalrustEvent } from "../../src/events.ts";
@@ -16,6 +16,8 @@ import { HOUR, MINUTE, SECOND } from "../helpers/retention/files.ts";
 await Promise.all([import("../../src/retention/compact.ts"), import("../../src/restore/verify.ts")]);
 
 interface Setup {
+  /** There is one already at the start. */
+  readonly hasCopy?: boolean;
   readonly storage?: Storage;
   readonly layout?: StorageSettings["layout"];
 }
@@ -27,13 +29,15 @@ class Attended {
   readonly stop = new AbortController();
   readonly backup: Backup;
   readonly leave: () => void;
+  sync: Partial<SyncSettings>;
+  retention: Partial<RetentionSettings> = {};
   atOnce = 0;
   mostAtOnce = 0;
 
   constructor(
     backup: Backup,
     sync: Partial<SyncSettings>,
-    { storage = backup.storage, layout = "walrust" }: Setup = {},
+    { storage = backup.storage, layout = "walrust", hasCopy = true }: Setup = {},
   ) {
     this.backup = backup;
     this.upkeep = new Upkeep({
@@ -50,13 +54,27 @@ class Attended {
       log: { ...silentLog, warn: (_, message) => this.warnings.push(message) },
       compaction: () => ({ fineWindowMs: HOUR, stepMs: MINUTE }),
     });
-    this.leave = this.upkeep.attend(databaseSettings("/data/app.db", "app", sync));
+    this.sync = sync;
+    this.leave = this.attend("app");
+    if (hasCopy) this.opens("app", "continue");
     this.upkeep.start();
     onTestFinished(() => this.upkeep.close());
   }
 
   tells(event: Partial<DatabaseEvent> & { readonly type: "published" | "snapshot" }): void {
     this.upkeep.tap({ database: "app", ...event } as WalrustEvent);
+  }
+
+  attend(name: string): () => void {
+    return this.upkeep.attend(() => {
+      const settings = databaseSettings(`/data/${name}.db`, name, this.sync);
+      return { ...settings, retention: { ...settings.retention, ...this.retention } };
+    });
+  }
+
+  opens(database: string, how: "continue" | "snapshot"): void {
+    this.upkeep.tap({ database, type: "opened", path: "", how, txid: 0n });
+    this.events.pop();
   }
 
   types(): string[] {
@@ -107,6 +125,21 @@ describe("compaction", () => {
     const after = attended.requests;
     await attended.backup.clock.advance(24 * HOUR);
     expect(attended.requests).toBe(after);
+  });
+
+  test("by the retention of its time", async () => {
+    const backup = new Backup(Date.UTC(2026, 0, 31, 8, 59, 50));
+    await backup.commit(0);
+    for (let hour = 0; hour < 3; hour += 1) {
+      await backup.commit(HOUR);
+      await backup.snapshot();
+    }
+    backup.manifest();
+    const attended = new Attended(backup, { compactAfterSnapshot: true });
+    attended.retention = { hourly: 1, daily: 0, weekly: 0, monthly: 0 };
+    attended.tells({ type: "snapshot" });
+    await backup.clock.advanceUntil(() => attended.types().length > 0, MINUTE);
+    expect(attended.events.at(-1)).toMatchObject({ type: "compacted", keptSnapshots: 1 });
   });
 
   test("finds nothing to do without a word", async () => {
@@ -169,6 +202,33 @@ describe("validation", () => {
     expect(backup.clock.monotonicMs()).toBeGreaterThanOrEqual(2 * HOUR);
   });
 
+  test("waits for the first snapshot", async () => {
+    const backup = new Backup(Date.UTC(2026, 0, 31));
+    const attended = new Attended(backup, { validationIntervalMs: MINUTE }, { hasCopy: false });
+    attended.opens("app", "snapshot");
+    await backup.clock.advance(HOUR);
+    expect(attended.types(), "there is nothing to validate").toEqual([]);
+    await backup.commit(0);
+    backup.manifest();
+    attended.tells({ type: "snapshot" });
+    await backup.clock.advance(MINUTE - 1);
+    expect(attended.types()).toEqual([]);
+    await backup.clock.advanceUntil(() => attended.types().length === 1, MINUTE);
+    expect(attended.types()).toEqual(["validated"]);
+  });
+
+  test("a new interval holds at once", async () => {
+    const backup = await anOldBackup();
+    const attended = new Attended(backup, {});
+    await backup.clock.advance(10 * MINUTE);
+    attended.sync = { validationIntervalMs: 20 * MINUTE };
+    attended.upkeep.wake();
+    await backup.clock.advance(9 * MINUTE);
+    expect(attended.types()).toEqual([]);
+    await backup.clock.advanceUntil(() => attended.types().length === 1, 2 * MINUTE);
+    expect(attended.types()).toEqual(["validated"]);
+  });
+
   test("tells what it finds, each time, until it is mended", async () => {
     const backup = await anOldBackup();
     const key = backup.history.key(3n, 3n);
@@ -206,8 +266,10 @@ describe("validation", () => {
 describe("the process", () => {
   test("does one job at a time, over all databases", async () => {
     const attended = new Attended(await anOldBackup(), { validationIntervalMs: MINUTE });
-    for (const name of ["b", "c", "d"])
-      attended.upkeep.attend(databaseSettings(`/data/${name}.db`, name, { validationIntervalMs: MINUTE }));
+    for (const name of ["b", "c", "d"]) {
+      attended.attend(name);
+      attended.opens(name, "continue");
+    }
     await attended.backup.clock.advanceUntil(() => attended.types().length >= 8, 3 * MINUTE);
     expect(attended.mostAtOnce).toBe(1);
     expect(new Set(attended.events.map(({ database }) => database))).toEqual(new Set(["app", "b", "c", "d"]));

@@ -70,10 +70,33 @@ test("other settings hold from now on; what cannot change while it runs is said;
   await until("it is said", () =>
     watch.child.stderr().includes("shadow.max_size changed: that takes effect when walrust is started again"),
   );
-  await watch.untilEvent("closed");
+  await until("it is taken up", () => watch.child.stderr().includes("read again; other settings: app"));
   for (let commit = 0; commit < 3; commit += 1) addNotes(app, 1);
   await watch.untilEvent("snapshot", { matching: ({ trigger }) => trigger === "max_changes" });
+  expect(watch.events("closed"), "it stays open").toEqual([]);
   await watch.drain();
+}, 120_000);
+
+test("reloads while a writer works: nothing is opened again, nothing repaired", async () => {
+  const at = scene();
+  const app = openApplication(at.path("app.db"));
+  addNotes(app, 2);
+  save(at, databases("app.db"));
+  const watch = startWatch(at);
+  await watch.untilPublished("app");
+  const reloads = () => watch.child.stderr().split("other settings: app").length - 1;
+  for (let reload = 1; reload <= 5; reload += 1) {
+    save(at, `[sync]\nsnapshot_interval = "${reload + 1}h"\n${databases("app.db")}`);
+    watch.child.kill("SIGHUP");
+    await until("it is taken up", () => {
+      addNotes(app, 1);
+      return reloads() >= reload;
+    });
+  }
+  await watch.drain();
+  expect(watch.events("opened")).toHaveLength(1);
+  expect(watch.events("gap_repaired")).toEqual([]);
+  expectRestored(await restored(at, "app"), contentOf(app));
 }, 120_000);
 
 test("SIGHUP without a configuration file says so, and ends nothing", async () => {

@@ -1,9 +1,10 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { pathToFileURL } from "node:url";
+import { describe, expect, test } from "vitest";
 import { addNotes, contentOf, expectRestored, openApplication } from "../helpers/e2e/application.ts";
 import { s3Storage } from "../helpers/e2e/s3-storage.ts";
-import { scene } from "../helpers/e2e/scene.ts";
+import { type Scene, scene } from "../helpers/e2e/scene.ts";
 import { headTxid } from "../helpers/e2e/storage-folder.ts";
 import { until } from "../helpers/e2e/until.ts";
 import { restored, runWalrust, startWatch, syncOnce } from "../helpers/e2e/walrust.ts";
@@ -53,6 +54,57 @@ test("storage cannot be reached at SIGTERM: a non-zero exit that names the datab
   expect(restore.code, restore.stderr).toBe(0);
   expectRestored(out, contentOf(app));
 }, 180_000);
+
+/** A module that Node loads first: sends the signal in the moment in which the program begins to listen to it. */
+const AT_ONCE = `
+process.on("newListener", (name) => {
+  if (name === process.env.SIGNAL) setImmediate(() => process.kill(process.pid, name));
+});
+`;
+
+function signalledAtOnce(at: Scene, signal: NodeJS.Signals) {
+  writeFileSync(at.path("at-once.mjs"), AT_ONCE);
+  return { SIGNAL: signal, NODE_OPTIONS: `--import=${pathToFileURL(at.path("at-once.mjs")).href}` };
+}
+
+describe("in the first moment", () => {
+  test("SIGHUP ends nothing, and is taken for what it asks", async () => {
+    const at = scene();
+    const app = openApplication(at.path("app.db"));
+    addNotes(app, 2);
+    writeFileSync(at.path("walrust.toml"), '[[databases]]\npath = "app.db"\n');
+    const watch = startWatch(at, { env: signalledAtOnce(at, "SIGHUP") });
+    const head = await watch.untilPublished("app");
+    await until("it is said", () => watch.child.stderr().includes("configuration read again"));
+    addNotes(app, 1);
+    await watch.untilPublished("app", head);
+    await watch.drain();
+  });
+
+  test("SIGHUP ends what reads no configuration again", async () => {
+    const at = scene();
+    const exit = await runWalrust(at, ["watch", "app.db", "--once", "--bucket", at.address], {
+      env: signalledAtOnce(at, "SIGHUP"),
+    });
+    expect(exit).toMatchObject({ code: 1, signal: null });
+    expect(exit.stderr).toContain("stopped before it was done");
+  });
+
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    test(`${signal} ends it before anything is opened`, async () => {
+      const at = scene();
+      addNotes(openApplication(at.path("app.db")), 2);
+      const args = ["watch", "app.db", "--bucket", at.address];
+      const env = signalledAtOnce(at, signal);
+      const exit = await runWalrust(at, args, { env });
+      expect(exit).toMatchObject({ code: 1, signal: null, stderr: "error: stopped before it was done\n" });
+      expect(existsSync(at.path(".app.db-walrust"))).toBe(false);
+      const around = await runWalrust(at, [...args, "--exec", "touch begun; sleep 600"], { env });
+      expect(around).toMatchObject({ code: 1, signal: null });
+      expect(existsSync(at.path("begun")), "nobody would tell it to end").toBe(false);
+    });
+  }
+});
 
 test("a second signal ends at once", async () => {
   const at = scene();

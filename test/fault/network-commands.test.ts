@@ -6,5 +6,5 @@ vi.mock("../../src/storage/http-pool.ts", async (importOriginal) => {
   return withShortTimeouts(await importOriginal());
 });
 
-// All other commands and faults run in network-commands.torture.ts.
+// All other commands and faults run in network-commands.thorough.ts.
 describeCommands((fault, command) => isAnAnswer(fault) && CONCLUDING.includes(command));

@@ -6,7 +6,7 @@ vi.mock("../../src/storage/http-pool.ts", async (importOriginal) => {
   return withShortTimeouts(await importOriginal());
 });
 
-// What waits for a timeout again and again runs in network-requests.torture.ts.
+// What waits for a timeout again and again runs in network-requests.thorough.ts.
 describeCalls(SMALL_CALLS, ({ isSlow = false }) => !isSlow);
 
 describe("what waits for a timeout", () => {

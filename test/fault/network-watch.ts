@@ -18,10 +18,11 @@ const MORE_THAN_A_CALL = 8;
 const RECOVERY_MS = 60_000;
 
 /**
- * One daemon through all of these, one after the other, each for more requests than a call has patience for: it goes on by itself, the
- * application does not notice, and in the end everything is there.
+ * One daemon through all of these, one after the other: it goes on by itself, the application does not notice, and in the end everything
+ * is there.
+ * @param times requests that fail: if not given, more than one call has patience for
  */
-export async function liveThrough(faults: readonly NetworkFault[]): Promise<void> {
+export async function liveThrough(faults: readonly NetworkFault[], times = MORE_THAN_A_CALL): Promise<void> {
   const at = scene();
   const storage = await s3Storage();
   const app = openApplication(at.path("app.db"));
@@ -33,7 +34,7 @@ export async function liveThrough(faults: readonly NetworkFault[]): Promise<void
   });
   await watch.untilEvent("snapshot");
   for (const { name, fault } of faults) {
-    storage.server.faults.add(fault, "PutObject", { times: MORE_THAN_A_CALL });
+    storage.server.faults.add(fault, "PutObject", { times });
     const before = published(storage);
     addNotes(app, 5);
     addNotes(app, 5);
@@ -48,8 +49,8 @@ export async function liveThrough(faults: readonly NetworkFault[]): Promise<void
 }
 
 /**
- * A daemon that remembers nothing begins while the storage answers like this: what is there is not taken for nothing, and goes on when the
- * storage answers again.
+ * A daemon that remembers nothing begins while the storage answers like this: what is there is not taken for nothing. It waits, or ends and
+ * says that it is the storage; when that answers again the backup goes on.
  */
 export async function beginDuring({ name, fault }: NetworkFault, operation: string): Promise<void> {
   const at = scene();
@@ -73,9 +74,18 @@ export async function beginDuring({ name, fault }: NetworkFault, operation: stri
   const skip = operation === "ListObjectsV2" ? 1 : 0;
   storage.server.faults.add(fault, operation, { times: MORE_THAN_A_CALL, skip });
   const second = startWatch(at, watching);
-  await second.untilEvent("opened", { limitMs: RECOVERY_MS });
+  const isEnded = () => !second.child.running();
+  await until(`it begins or ends: ${name}`, () => isEnded() || second.events("opened").length > 0, {
+    limitMs: RECOVERY_MS,
+  });
   storage.server.faults.clear();
-  await second.drain();
+  if (isEnded()) {
+    const { code, stderr } = await second.child.exited;
+    expect([4, 5], `${name}: ${stderr}`).toContain(code);
+    const third = startWatch(at, watching);
+    await third.untilEvent("opened", { limitMs: RECOVERY_MS });
+    await third.drain();
+  } else await second.drain();
   for (const [key, body] of files)
     expect(storage.server.objects.get(key)?.body.equals(body), `${name}: ${key}`).toBe(true);
   await expectSame(at, storage, app);

@@ -3,7 +3,7 @@ import { SWEPT, sweep } from "./sweep.ts";
 
 const SEED = 5;
 
-/** All of them: sweep.torture.ts. */
+/** All of them: sweep.thorough.ts. */
 test.each(SWEPT.map((scene, index) => [scene, SEED + index] as const))(
   "%s: killed at changes of files drawn with seed %d",
   async (scene, seed) => {

@@ -17,7 +17,12 @@ import { type Mutation, mutate } from "./mutation.ts";
 const COPIED = [
   ...["assembly", "bench", "build", "dist", "docs", "python", "src", "test", "README.md", "CONTRIBUTING.md"],
   ...["package.json", "package-lock.json", "tsconfig.json"],
-  ...["vitest.config.ts", "vitest.interop.config.ts", "vitest.torture.config.ts"],
+  ...[
+    "vitest.config.ts",
+    "vitest.interop.config.ts",
+    "vitest.torture.config.ts",
+    "vitest.thorough.config.ts",
+  ],
 ];
 
 const BUILD = `

@@ -31,7 +31,7 @@ function scene(unnamed: readonly string[] = [], storage = new MemoryStorage()) {
       cores: new CorePool(),
       name: "app",
       pageSizeBytes: 512,
-      intervalMs: 60_000,
+      intervalMs: () => 60_000,
       writer: ONLY_WRITER,
       unnamed,
     },

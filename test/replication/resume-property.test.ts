@@ -174,8 +174,9 @@ class Lives {
     const [cursor, head] = [this.#cursor, this.#head()];
     const isOfThisRun = cursor.losses === this.world.losses;
     const frames = await recoverFrames({
-      ...{ segmentFolder, scanner, readWal: this.world.read, head, isOfThisRun, txidUnit: "commit" },
+      ...{ segmentFolder, scanner, head, txidUnit: "commit" },
       cursorLog: cursor.txid === txid ? cursor.log : undefined,
+      locateHead: async () => undefined,
       nowMs: { wall: clock.now(), monotonic: clock.monotonicMs() },
     });
     for (const run of frames.runs) expect(run.txidBefore >= txid, "nothing is published twice").toBe(true);

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { WalrustError } from "../../src/errors.ts";
+import { PageMarks } from "../../src/ltx/page-marks.ts";
 import { rollTableForward } from "../../src/replication/roll-forward.ts";
 import { PageTable } from "../../src/shadow/page-table.ts";
 import { CorePool } from "../../src/wasm/core-pool.ts";
@@ -13,11 +14,19 @@ async function scene() {
   const { storage, history } = await aHistory();
   const table = PageTable.create(`${tempFolder()}/table`, 512);
   const cores = new CorePool();
-  const snapshot = { table, preApply: 0n, storage, keys: ["app/00000001-00000001.ltx"], cores };
+  const snapshot = {
+    table,
+    changed: new PageMarks(12),
+    preApply: 0n,
+    storage,
+    keys: ["app/00000001-00000001.ltx"],
+    cores,
+  };
   expect(await rollTableForward(snapshot)).toBe(true);
   const preApply = history.files[0]?.postApply ?? 0n;
   expect(table.checksum()).toBe(preApply);
-  return { history, options: { table, preApply, storage, keys: FILES, cores } };
+  const changed = new PageMarks(12);
+  return { history, options: { table, changed, preApply, storage, keys: FILES, cores } };
 }
 
 test("gives the table of the head, and again when some of it was there", async () => {

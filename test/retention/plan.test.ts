@@ -214,8 +214,37 @@ describe("leftovers of crashes", () => {
       },
       { superseded: ["2-2", "3-3"], untouched: ["2-4", "4-4"] },
     ],
+    [
+      "nor is one of which only the header was read, and which begins elsewhere",
+      {
+        present: [
+          ...[base, ...incrementals(2, 5)],
+          { ...unnamedFile(3, 4, incremental(4).timestampMs ?? 0), preApply: checksumAt(2, 1) },
+        ],
+      },
+      // what would be merged has its name
+      { superseded: [], untouched: ["2-2", "3-3", "3-4", "4-4", "5-5"], merges: [] },
+    ],
   ])("%s", (_, situation, expected) => {
     expect(outlineOf(situation, hourly)).toMatchObject(expected);
+  });
+
+  test("what follows nothing any more, and says that a snapshot's point is one of the fine history: both stay", () => {
+    const at = NOON - 3 * HOUR;
+    const present = [
+      namedFile(1, 1, NOON - 5 * HOUR),
+      ...[namedFile(3, 3, at), namedFile(1, 3, at)],
+      ...[namedFile(2, 4, at + SECOND), namedFile(1, 5, at + 2 * SECOND)],
+    ];
+    expect(outlineOf({ present }, policyOf({ hourly: 2 }))).toMatchObject({
+      snapshots: ["5: newest hourly", "3: base", "1: hourly"],
+      ...{ untouched: ["3-3", "2-4"], superseded: [], expired: [] },
+    });
+    // No point is restored by it where the snapshot is not there, or stays by itself.
+    const without = present.filter(({ minTxid, maxTxid }) => minTxid !== 1n || maxTxid !== 3n);
+    expect(outlineOf({ present: without }, policyOf({ hourly: 2 }))).toMatchObject({ superseded: ["3-3"] });
+    const stays = present.filter(({ maxTxid }) => maxTxid !== 5n);
+    expect(outlineOf({ present: stays }, policyOf({ hourly: 2 }))).toMatchObject({ superseded: ["3-3"] });
   });
 
   test("a merge that reaches over points that are wanted again goes, and its sources stay", () => {

@@ -62,6 +62,13 @@ describe("one holder at a time", () => {
     next.release();
   });
 
+  test("nor does one that was taken when it could not be known since when this process runs", () => {
+    const path = newLock();
+    leaveOwner(path, { ...ownIdentity(), started: "" });
+    DatabaseLock.acquire(path, DATABASE).release();
+    expect(DatabaseLock.holder(path)).toBeUndefined();
+  });
+
   test("released twice, it is not taken from the next", () => {
     const path = newLock();
     const first = DatabaseLock.acquire(path, DATABASE);

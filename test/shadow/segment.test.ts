@@ -162,6 +162,17 @@ describe("a segment", () => {
   });
 });
 
+test("several behind one TXID, of logs that begin alike: none takes the place of another, and they stay in order", () => {
+  const { bytes, header, end } = aLog();
+  const folder = tempFolder();
+  const segments = [1, 2, 3].map(() => Segment.write(folder, header, end, readAtOf(bytes)));
+  expect(segmentPaths(folder)).toEqual(segments.map(({ path }) => path));
+  segments[2]?.discard();
+  segments[1]?.discard();
+  segments.push(Segment.write(folder, header, end, readAtOf(bytes)));
+  expect(segmentPaths(folder)).toEqual([segments[0]?.path, segments[3]?.path]);
+});
+
 describe("what cannot be written", () => {
   const writers: readonly (readonly [string, typeof Segment.writeInSlices])[] = [
     ["at once", async (...args) => Segment.write(...args)],
@@ -171,7 +182,7 @@ describe("what cannot be written", () => {
   test.each(writers)("%s, a full disk: LOCAL_DISK_FULL, and nothing stays behind", async (_, write) => {
     const { bytes, header, end } = aLog();
     const folder = tempFolder();
-    symlinkSync("/dev/full", join(folder, `${segmentName(header)}.tmp`));
+    symlinkSync("/dev/full", join(folder, `${segmentName(header, 1)}.tmp`));
     await expect(write(folder, header, end, readAtOf(bytes))).rejects.toMatchObject({
       code: "LOCAL_DISK_FULL",
     });

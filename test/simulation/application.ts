@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import { dice } from "../helpers/e2e/dice.ts";
 import { abandon } from "./simulated-driver.ts";
@@ -12,6 +12,8 @@ export type ApplicationMove =
   | { readonly kind: "end-large"; readonly how: "COMMIT" | "ROLLBACK" }
   | { readonly kind: "vacuum" }
   | { readonly kind: "checkpoint"; readonly mode: "PASSIVE" | "FULL" | "RESTART" | "TRUNCATE" }
+  /** Everything into the database file, and the log begins anew with the next commit. */
+  | { readonly kind: "restart-log"; readonly mode: "RESTART" | "TRUNCATE"; readonly rows: number }
   | { readonly kind: "autocheckpoint"; readonly pages: number }
   | { readonly kind: "page-size"; readonly bytes: number }
   | { readonly kind: "reader-begins" }
@@ -86,6 +88,12 @@ export class Application {
         return !db.inTransaction && this.#write(() => db.exec(this.#vacuum));
       case "checkpoint":
         return !db.inTransaction && isDone(() => db.pragma(`wal_checkpoint(${move.mode})`));
+      case "restart-log":
+        return (
+          !db.inTransaction &&
+          isDone(() => db.pragma(`wal_checkpoint(${move.mode})`)) &&
+          this.#write(() => this.#insert(db, move.rows, 300))
+        );
       case "autocheckpoint":
         this.#autocheckpoint = move.pages;
         db.pragma(`wal_autocheckpoint=${move.pages}`);
@@ -266,30 +274,4 @@ function isDone(work: () => void): boolean {
       return false;
     throw error;
   }
-}
-
-/** Offset of nBackfill in the -shm, behind the two headers of 48 bytes (fileformat2.html, section "WAL-Index Header"). */
-const BACKFILLED_AT = 96;
-const [LOG_HEADER_BYTES, FRAME_HEADER_BYTES] = [32, 24];
-
-/**
- * What a power loss leaves of a log of an application with synchronous=NORMAL, where nobody has the database open any more: SQLite syncs the log before
- * it backfills, so that much is there; the rest may be cut off anywhere, or be zeros.
- */
-export function tearLog(
-  path: string,
-  shm: Buffer | undefined,
-  log: Buffer,
-  share: number,
-  zeros: boolean,
-): void {
-  if (log.length < LOG_HEADER_BYTES) return;
-  const pageSizeBytes = log.readUInt32BE(8);
-  const backfilled = shm === undefined ? Number.MAX_SAFE_INTEGER : shm.readUInt32LE(BACKFILLED_AT);
-  const safeBytes = LOG_HEADER_BYTES + backfilled * (FRAME_HEADER_BYTES + pageSizeBytes);
-  if (safeBytes >= log.length) return;
-  const keptBytes = safeBytes + Math.floor((log.length - safeBytes) * share);
-  if (zeros)
-    writeFileSync(path, Buffer.concat([log.subarray(0, keptBytes), Buffer.alloc(log.length - keptBytes)]));
-  else truncateSync(path, keptBytes);
 }

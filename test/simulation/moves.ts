@@ -5,8 +5,13 @@ import { TROUBLES, type Trouble } from "./simulated-storage.ts";
 /** One line of a schedule. What does not apply when its turn comes is left out, so that any part of a schedule is one too. */
 export type Move =
   | { readonly kind: "application"; readonly does: ApplicationMove }
-  /** The application moves in the middle of what walrust does: before its n-th operation from now. */
-  | { readonly kind: "amid"; readonly operation: number; readonly does: ApplicationMove }
+  /** The application moves in the middle of what walrust does: before its n-th operation, or its n-th statement on the database, from now. */
+  | {
+      readonly kind: "amid";
+      readonly among: "operations" | "statements";
+      readonly operation: number;
+      readonly does: ApplicationMove;
+    }
   /** Everybody goes on; `order` decides who comes next where several can. */
   | { readonly kind: "work"; readonly steps: number; readonly order: number }
   | { readonly kind: "time"; readonly ms: number }
@@ -43,7 +48,7 @@ type Roll = (sides: number) => number;
 /** How often each kind of move comes, by weight, and what it looks like. */
 const KINDS: readonly (readonly [weight: number, make: (roll: Roll) => Move])[] = [
   [30, (roll) => ({ kind: "application", does: applicationMove(roll) })],
-  [14, (roll) => ({ kind: "amid", operation: 1 + roll(60), does: applicationMove(roll) })],
+  [20, amid],
   [45, (roll) => ({ kind: "work", steps: 1 + roll(60), order: roll(1 << 20) })],
   [
     6,
@@ -104,6 +109,14 @@ const APPLICATION_KINDS: readonly (readonly [weight: number, make: (roll: Roll) 
       mode: (["PASSIVE", "FULL", "RESTART", "TRUNCATE"] as const)[roll(4)] ?? "PASSIVE",
     }),
   ],
+  [
+    8,
+    (roll) => ({
+      kind: "restart-log",
+      mode: roll(2) === 0 ? "RESTART" : "TRUNCATE",
+      rows: 1 + roll(5),
+    }),
+  ],
   [1, (roll) => ({ kind: "autocheckpoint", pages: [0, 3, 1000][roll(3)] ?? 0 })],
   [0.4, (roll) => ({ kind: "page-size", bytes: 512 << roll(4) })],
   [2, () => ({ kind: "reader-begins" })],
@@ -112,6 +125,12 @@ const APPLICATION_KINDS: readonly (readonly [weight: number, make: (roll: Roll) 
   [1, () => ({ kind: "crash" })],
   [0.6, (roll) => ({ kind: "replace", by: roll(2) === 0 ? "new" : "old" })],
 ];
+
+function amid(roll: Roll): Move {
+  const does = applicationMove(roll);
+  if (roll(2) === 0) return { kind: "amid", among: "operations", operation: 1 + roll(60), does };
+  return { kind: "amid", among: "statements", operation: 1 + roll(8), does };
+}
 
 function kill(roll: Roll): Move {
   const who = (["daemon", "daemon", "daemon", "compaction", "restore"] as const)[roll(5)] ?? "daemon";

@@ -125,8 +125,8 @@ export const MUTATIONS: readonly Mutation[] = [
     id: "lock-kept",
     what: "a lock whose release failed keeps its own process out for good",
     file: "src/shadow/lock.ts",
-    find: `isSameProcess(holder, owner) && !held.has(path);`,
-    replace: `isSameProcess(holder, owner) && held.has(path);`,
+    find: `isThisProcess(holder, owner) && !held.has(path);`,
+    replace: `isThisProcess(holder, owner) && held.has(path);`,
   },
   {
     id: "busy-loop",
@@ -134,5 +134,19 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "src/daemon/handovers.ts",
     find: `    const isLookedAt = lookAtMs <= this.#clock.monotonicMs();`,
     replace: `    const isLookedAt = lookAtMs < 0;`,
+  },
+  {
+    id: "segment-overwritten",
+    what: "two segments of frames that storage does not have get one name",
+    file: "src/shadow/segment.ts",
+    find: `segmentName(header, nextOrdinal(folder))`,
+    replace: `segmentName(header, header.from.sequence)`,
+  },
+  {
+    id: "trouble-never-over",
+    what: "a local trouble that is over lasts for whoever asks, until the next commit",
+    file: "src/daemon/serving.ts",
+    find: `    if (capture.pending.isEmpty && !manifest.isDirty) this.#options.backoff.succeeded();`,
+    replace: "",
   },
 ];

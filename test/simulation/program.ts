@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import * as os from "node:os";
 import { Script } from "node:vm";
 import { simulatedDriver } from "./simulated-driver.ts";
 import { simulatedFiles } from "./simulated-files.ts";
@@ -34,6 +35,7 @@ export function programOf(source: string): (process: SimulatedProcess, world: Wo
     const modules: Readonly<Record<string, unknown>> = {
       "node:fs": files.sync,
       "node:fs/promises": files.promises,
+      "node:os": { ...os, tmpdir: () => world.folder },
       "node:timers/promises": { setImmediate: pause },
       "better-sqlite3": driver,
     };

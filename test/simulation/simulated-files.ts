@@ -8,6 +8,9 @@ export interface ProcFiles {
   read(path: string): string | undefined;
 }
 
+/** What mkdtemp adds to a name. */
+const RANDOM_LENGTH = 6;
+
 type Call = (...args: never[]) => unknown;
 const real = fs as unknown as Readonly<Record<string, Call>>;
 
@@ -80,6 +83,7 @@ function withCallback(call: (...args: unknown[]) => Promise<unknown>) {
 /** The call itself, with what the disk has to know of it. */
 function effectOf(name: string, process: SimulatedProcess, disk: Disk, proc: ProcFiles) {
   const call = real[`${name}Sync`] as (...args: unknown[]) => unknown;
+  let made = 0;
   return (args: readonly unknown[]): unknown => {
     const [first, second] = args;
     const path = targetOf(process, first);
@@ -107,6 +111,10 @@ function effectOf(name: string, process: SimulatedProcess, disk: Disk, proc: Pro
       case "fdatasync":
         disk.synced(path);
         return undefined; // what is not simulated need not be waited for
+      case "mkdtemp":
+        made += 1;
+        fs.mkdirSync(`${path}${String(made).padStart(RANDOM_LENGTH, "0")}`, { mode: 0o700 });
+        return `${path}${String(made).padStart(RANDOM_LENGTH, "0")}`;
       case "rename":
         disk.willRename(path);
         disk.willRename(resolve(second as string));

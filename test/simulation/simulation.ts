@@ -98,7 +98,11 @@ class Simulation {
       case "application":
         return world.move(move.does);
       case "amid":
-        world.lieInWait(move.operation, undefined, () => void world.move(move.does));
+        world.lieInWait({
+          left: move.operation,
+          among: move.among,
+          strikes: () => void world.move(move.does),
+        });
         return true;
       case "work":
         return this.#work(move.steps, move.order);
@@ -116,13 +120,17 @@ class Simulation {
         world.storage.isAway = move.begins;
         return true;
       case "file-error":
-        world.lieInWait(move.operation, undefined, (operation) => fileError(move.code, operation));
+        world.lieInWait({ left: move.operation, strikes: (operation) => fileError(move.code, operation) });
         return true;
       case "disk-full":
         world.isDiskFull = move.begins;
         return true;
       case "kill":
-        world.lieInWait(move.operation, move.who, () => ({ kind: "death", at: move.at }));
+        world.lieInWait({
+          left: move.operation,
+          who: move.who,
+          strikes: () => ({ kind: "death", at: move.at }),
+        });
         return true;
       case "power-loss":
         await world.losePower(move.keeps, move.zeros, move.order);

@@ -2,7 +2,7 @@ import * as fs from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { dice } from "../helpers/e2e/dice.ts";
-import { Application, type ApplicationMove, tearLog } from "./application.ts";
+import { Application, type ApplicationMove } from "./application.ts";
 import { Disk } from "./disk.ts";
 import type { ProcessName, Setup } from "./moves.ts";
 import { Oracle, SimulationFailure } from "./oracle.ts";
@@ -12,10 +12,12 @@ import { abandon } from "./simulated-driver.ts";
 import type { Deferred, Fate, Operation, Supervisor } from "./simulated-process.ts";
 import { SimulatedProcess } from "./simulated-process.ts";
 import { SimulatedStorage, troubleOf } from "./simulated-storage.ts";
+import { SyncedLog } from "./synced-log.ts";
 
 /** Something that is going to happen at an operation to come. */
 interface Ambush {
-  readonly who: ProcessName | undefined;
+  readonly who?: ProcessName;
+  readonly among?: "operations" | "statements";
   /** Operations until then. */
   left: number;
   readonly strikes: (operation: Operation) => Fate | undefined;
@@ -51,6 +53,7 @@ export class World implements Supervisor {
   readonly #ambushes: Ambush[] = [];
   readonly #dead: SimulatedProcess[] = [];
   readonly processes = new Set<SimulatedProcess>();
+  readonly #syncedLog: SyncedLog;
   #pids = 1000;
   #failure: unknown;
   readonly #recent: string[] = [];
@@ -65,6 +68,7 @@ export class World implements Supervisor {
     this.folder = folder;
     this.tell = tell;
     this.path = join(folder, "app.db");
+    this.#syncedLog = new SyncedLog(this.path);
     this.disk = new Disk(this.clock, join(folder, ".app.db-walrust"));
     this.application = this.#timed(
       () =>
@@ -104,6 +108,7 @@ export class World implements Supervisor {
     if (this.#recent.length > RECENT) this.#recent.shift();
     for (const ambush of [...this.#ambushes]) {
       if (ambush.who !== undefined && ambush.who !== process.name) continue;
+      if (ambush.among === "statements" && operation.kind !== "sqlite") continue;
       ambush.left -= 1;
       if (ambush.left > 0) continue;
       this.#ambushes.splice(this.#ambushes.indexOf(ambush), 1);
@@ -146,8 +151,8 @@ export class World implements Supervisor {
   }
 
   /** In the middle of what walrust does: at the n-th operation from now. */
-  lieInWait(operation: number, who: ProcessName | undefined, strikes: Ambush["strikes"]): void {
-    this.#ambushes.push({ who, left: operation, strikes });
+  lieInWait(ambush: Ambush): void {
+    this.#ambushes.push({ ...ambush });
   }
 
   /** Ends the simulation at the end of this turn. */
@@ -162,6 +167,7 @@ export class World implements Supervisor {
   }
 
   move(does: ApplicationMove): boolean {
+    if (does.kind === "crash") this.#syncedLog.note();
     return this.#timed(() => this.application.move(does));
   }
 
@@ -211,6 +217,7 @@ export class World implements Supervisor {
 
   /** As the kernel does: locks and descriptors go. */
   #bury(process: SimulatedProcess): void {
+    this.#syncedLog.note();
     this.#timed(() => {
       for (const connection of process.connections) if (connection.open) abandon(connection);
     });
@@ -221,14 +228,11 @@ export class World implements Supervisor {
 
   /** The machine stops. What was not synced may be gone, of the log and of our own files. */
   async losePower(keeps: number, zeros: boolean, order: number): Promise<void> {
-    const shm = readIfThere(`${this.path}-shm`);
+    this.#syncedLog.note();
     for (const process of [...this.processes]) process.kill();
     await this.turn();
     this.#timed(() => this.application.crash());
-    this.#timed(() => {
-      const log = readIfThere(`${this.path}-wal`);
-      if (log) tearLog(`${this.path}-wal`, shm, log, keeps, zeros);
-    });
+    this.#timed(() => this.#syncedLog.tear(keeps, zeros));
     const throwDice = dice(order);
     const all = throwDice() < 0.5;
     this.disk.losePower(() => all || throwDice() < 0.5);
@@ -277,8 +281,4 @@ export function errno(code: string, { name, target }: Pick<Operation, "name" | "
     syscall: name,
     path: target,
   });
-}
-
-function readIfThere(path: string): Buffer | undefined {
-  return fs.existsSync(path) ? fs.readFileSync(path) : undefined;
 }

@@ -35,6 +35,8 @@ describe("parseLitestreamKey", () => {
     [`app/ltx/9/${ONE}`, "app", 9],
     [`app/ltx/0000/${ONE}`, "app/ltx", 0],
     [`0009/${ONE}`, "", 9],
+    [`a\u2028b/0003/${ONE}`, "a\u2028b", 3],
+    [`a\u2029b/ltx/9/${ONE}`, "a\u2029b", 9],
     [`ltx/0/${ONE}`, "", 0],
   ])("%s", (key, database, level) => {
     expect(parseLitestreamKey(key)).toEqual({ database, level, minTxid: 1n, maxTxid: 1n });
@@ -58,6 +60,7 @@ describe("parseLitestreamKey", () => {
 it.each([
   ["app/generations/0123456789abcdef/snapshots/00000000.snapshot.lz4", "app"],
   ["a/b/generations/0123456789abcdef/wal/00000000_00000000.wal.lz4", "a/b"],
+  ["a\u2028/generations/0123456789abcdef/wal/00000000_00000000.wal.lz4", "a\u2028"],
   ["app/generations/xyz/wal/00000000_00000000.wal.lz4", undefined],
   [`app/0000/${ONE}`, undefined],
 ])("version 0.3: %s", (key, database) => {

@@ -85,6 +85,19 @@ describe("patience", () => {
     expect(await refusal(body.collect(1_000_000))).toBe("STORAGE_TIMEOUT");
     await forBodies.close();
   });
+
+  it("ends when an answer drips and never stops", async () => {
+    bench = await s3Bench();
+    await bench.storage.put("db/a", bytesOf(100_000, 1));
+    bench.server.faults.add({ kind: "drip", everyMs: 10, what: "body" });
+    const pool = new HttpPool(bench.server.endpoint, { connections: 1, bodyIdleTimeoutMs: 500 });
+    const { body } = await pool.request({ method: "GET", path: "/bucket/db/a", headers: {} });
+    await expect(body.collect(1_000_000)).rejects.toMatchObject({
+      code: "STORAGE_TIMEOUT",
+      details: { code: "TOO_SLOW" },
+    });
+    await pool.close();
+  });
 });
 
 describe("TLS", () => {

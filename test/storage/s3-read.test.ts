@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Answer } from "../helpers/s3-server/operations.ts";
 import { bytesOf, readAll, refusal, type S3Bench, s3Bench } from "./support.ts";
 
 const SIZE = 2_000_000;
@@ -55,6 +56,13 @@ describe("an answer that is cut in the middle", () => {
       }
     };
     expect(await refusal(read())).toBe("STORAGE_CONFLICT");
+  });
+
+  it("fails when a server that does not know If-Match goes on with another object", async () => {
+    bench.server.faults.add({ kind: "cut", afterBytes: 300_000, how: "reset" }, "GetObject");
+    const change = (answer: Answer) => ({ ...answer, headers: { ...answer.headers, ETag: '"another"' } });
+    bench.server.faults.add({ kind: "answer", when: "after", change }, "GetObject");
+    expect(await refusal(readAll(bench.storage.read("db/a")))).toBe("STORAGE_CONFLICT");
   });
 
   it("fails when the object is gone meanwhile", async () => {

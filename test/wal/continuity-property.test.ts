@@ -108,7 +108,9 @@ class Watcher {
     if (captured === generation) return frames > 0;
     // One restart: nothing was added before it, and it has not come as far as what was captured.
     const isNext = generation.follows === captured && generation.salt1 === captured.salt1 + 1;
-    const isWhole = captured.written === frames && cuts === this.#world.cuts;
+    // A file that ends within the next frame's header looks as if it had been cut since (tail.ts).
+    const behind = this.#world.file.length - (WAL_HEADER_SIZE + frames * FRAME_SIZE);
+    const isWhole = captured.written === frames && cuts === this.#world.cuts && (behind <= 0 || behind >= 24);
     return isNext && isWhole && generation.written < frames;
   }
 

@@ -132,6 +132,11 @@ const rows: readonly Row[] = [
   // there was no log
   ["still no log", noLog, "idle"],
   ["still no log, but nobody watched", { ...noLog, pinHeld: false, secured: false }, "gap log-vanished"],
+  [
+    "still no log, but one may have come and gone under a pin that was moved",
+    { ...noLog, secured: false },
+    "gap log-vanished",
+  ],
   ["the first log", { ...noLog, index: index(0, 1), header: header(0) }, "restarted"],
   [
     "the first log, begun while nobody watched",

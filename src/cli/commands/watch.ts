@@ -2,9 +2,9 @@ import type { FlagValues } from "../../config/flags.ts";
 import type { ConfigSources } from "../../config/resolve.ts";
 import type { ConfigSource } from "../../daemon/config-follower.ts";
 import { isWalrustError } from "../../errors.ts";
-import type { AdjustableLog } from "../../observability/log.ts";
 import { startApplication } from "../application.ts";
 import { Option, WalrustCommand } from "../command.ts";
+import { hangups } from "../hangups.ts";
 import { openLog } from "../output.ts";
 import type { WatchConfig } from "../watch-config.ts";
 import { refuseIncomplete } from "../watch-outcome.ts";
@@ -107,11 +107,18 @@ export class WatchCommand extends WalrustCommand {
   });
   noMetrics = Option.Boolean("--no-metrics", { description: "serve no metrics" });
 
+  /** SIGHUP asks for the file to be read again. */
+  #onAsked: ConfigSource["onAsked"] = () => () => {};
+
   override async execute(): Promise<number> {
+    // under `--exec` it is the application's, like all signals; and what syncs once reads no file again
+    if (this.exec === undefined && !this.once) this.#onAsked = hangups(this.context);
+    const { signal } = this.context;
     const { readWatchConfig } = await import("../watch-config.ts");
     const config = await readWatchConfig(this.#sources());
+    signal.throwIfAborted(); // nothing is open, and no application runs that would have to be told
     const { exec } = config.settings.daemon;
-    return exec === undefined ? this.#watch(config, this.context.signal) : this.#watchAround(exec, config);
+    return exec === undefined ? this.#watch(config, signal) : this.#watchAround(exec, config);
   }
 
   #sources(): ConfigSources {
@@ -126,25 +133,19 @@ export class WatchCommand extends WalrustCommand {
 
   async #watch(config: WatchConfig, stop: AbortSignal): Promise<number> {
     const { settings } = config;
+    const { configSource } = await import("../watch-config.ts");
     const { jsonReporter, logReporter } = await import("../../observability/reporter.ts");
     const { clock, stdout, version } = this.context;
     const log = await openLog(this.context, settings.log);
     const events = this.json ? jsonReporter(clock, (line) => stdout.write(line)) : logReporter(log);
     const walrust = await this.openWith(settings, log);
     try {
-      const source = await this.#source(config, log);
+      const source = configSource(config, { log, onAsked: this.#onAsked });
       refuseIncomplete(await walrust.watch(settings, { stop, events, version, config: source }));
       return 0;
     } finally {
       await walrust.close();
     }
-  }
-
-  /** SIGHUP asks for the file to be read again; under `--exec` it is the application's, like all signals. */
-  async #source(config: WatchConfig, log: AdjustableLog): Promise<ConfigSource> {
-    const { configSource } = await import("../watch-config.ts");
-    const isAlone = config.settings.daemon.exec === undefined;
-    return configSource(config, { log, onAsked: isAlone ? this.context.onHangup : () => () => {} });
   }
 
   /** The application ends, or we are told to end and tell it: either way it comes first, and its last commits are published after. */

@@ -261,10 +261,10 @@ const segment: Target = {
     }
     const segmentFolder = join(sandbox().scratch, "segments");
     mkdirSync(segmentFolder, { recursive: true });
-    writeFileSync(join(segmentFolder, "00000000000000000041-0000000003-0000000000000032.frames"), input);
+    writeFileSync(join(segmentFolder, "00000000000000000041-0000000001.frames"), input);
     const found = await recoverFrames({
-      ...{ segmentFolder, scanner, readWal: () => 0, txidUnit: "commit", cursorLog: header?.from },
-      isOfThisRun: true,
+      ...{ segmentFolder, scanner, txidUnit: "commit", cursorLog: header?.from },
+      locateHead: async () => undefined,
       head: {
         ...{ state: { ...POSITION, txid: header?.txidBefore ?? 41n, log: undefined }, pageSizeBytes: 512 },
         ...{ newestSnapshot: undefined, logEnd: undefined, incrementalsAfter: () => undefined },

@@ -28,7 +28,7 @@ export function fakeContext({ isTTY = false, env = {} }: FakeContextOptions = {}
     version: "1.2.3",
     clock: { ...systemClock, now: () => context.nowMs, monotonicMs: () => context.nowMs },
     signal: new AbortController().signal,
-    onHangup: () => () => {},
+    onHangup: () => {},
     printed: () => out.text,
     complained: () => err.text,
   };

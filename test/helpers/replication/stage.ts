@@ -84,7 +84,7 @@ export class Stage {
         clock,
         boot: "1",
         writer: ONLY_WRITER,
-        manifestIntervalMs: 60_000,
+        manifestIntervalMs: () => 60_000,
       },
       cores: new CorePool(),
       scanCore: this.#scanCore,
@@ -133,7 +133,7 @@ export class Stage {
     onTestFinished(() => table.close());
     const { pageSizeBytes } = table;
     const manifest = new ManifestWriter({
-      ...{ storage, keys, clock, name: NAME, pageSizeBytes, intervalMs: 60_000 },
+      ...{ storage, keys, clock, name: NAME, pageSizeBytes, intervalMs: () => 60_000 },
       ...{ cores: this.#cores, writer: ONLY_WRITER, unnamed: [] },
     });
     const layout = copyLayout(this.layout, NAME, storage);

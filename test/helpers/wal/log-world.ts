@@ -332,8 +332,19 @@ export class LogWorld {
     const sequence = new DataView(this.file.buffer).getUint32(12);
     const follows = this.#generation.follows;
     const isBefore = follows?.salt1 === salt1 && follows.salt2 === salt2;
-    const written = isBefore ? follows.written : ids.length;
+    const written = isBefore ? follows.written : this.#framesWith(salt1, salt2);
     this.#generation = { salt1, salt2, sequence, follows: isBefore ? follows.follows : undefined, written };
+  }
+
+  /** Up to the last frame in the file that has these salts, valid or not: what a loss of power left may have holes. */
+  #framesWith(salt1: number, salt2: number): number {
+    const view = new DataView(this.file.buffer, this.file.byteOffset, this.file.length);
+    let frames = 0;
+    for (let at = HEADER_SIZE; at + FRAME_SIZE <= this.file.length; at += FRAME_SIZE) {
+      if (view.getUint32(at + 8) === salt1 && view.getUint32(at + 12) === salt2)
+        frames = (at - HEADER_SIZE) / FRAME_SIZE + 1;
+    }
+    return frames;
   }
 
   #endOfLog(): readonly [number, number] {

@@ -127,7 +127,7 @@ export const CHECKPOINTS: readonly PitfallMutation[] = [
     id: "18b",
     what: "where there is no log, what happened before the pin is taken for known",
     file: "src/wal/continuity.ts",
-    find: '  if (cursor === undefined) return pinHeld ? IDLE : gap("log-vanished");',
+    find: '  if (cursor === undefined) return pinHeld && secured ? IDLE : gap("log-vanished");',
     replace: "  if (cursor === undefined) return IDLE;",
     test: "test/replication/capture.test.ts",
     title: "no log at all, then the first commit",

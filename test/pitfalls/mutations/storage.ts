@@ -201,7 +201,7 @@ export const STORAGE: readonly PitfallMutation[] = [
     id: "34d",
     what: "half a segment stays behind",
     file: "src/shadow/segment.ts",
-    find: "    if (!this.#published) removeLocalFile(this.#temporary);",
+    find: "    for (const path of [this.#temporary, this.#path]) removeLocalFile(path);",
     replace: "",
     test: "test/shadow/segment.test.ts",
     title: "%s, a full disk: LOCAL_DISK_FULL, and nothing stays behind",

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { PageMarks } from "../../src/follow/page-marks.ts";
-import { runsOf } from "../../src/follow/page-set.ts";
+import { PageMarks } from "../../src/ltx/page-marks.ts";
 
 const pagesIn = (runs: Iterable<{ readonly pgno: number; readonly count: number }>) =>
   [...runs].flatMap(({ pgno, count }) => Array.from({ length: count }, (_, i) => pgno + i));
@@ -27,16 +26,9 @@ test("runs hold what was marked, ascending, in pieces of the given size", () => 
   );
 });
 
-test.each([
-  ["far before the lock page", 1, 5, [1, 2, 3, 4, 5]],
-  ["over it", 16383, 16387, [16383, 16384, 16386, 16387]],
-  ["up to it", 16384, 16385, [16384]],
-  ["from it on", 16385, 16386, [16386]],
-  ["nothing", 4, 3, []],
-])("the lock page is in no run: %s", (_, first, last, expected) => {
-  for (const most of [1, 2, 100]) {
-    expect(pagesIn(runsOf(first, last, { pageSizeBytes: 65536, most })), `${most} at once`).toEqual(
-      expected.filter((pgno) => pgno !== 2 ** 30 / 65536 + 1),
-    );
-  }
+test("what is cleared, and what lies beyond the end, is in no run", () => {
+  const marks = new PageMarks(13);
+  for (const pgno of [1, 7, 8, 9, 13, 14, 15, 400]) marks.set(pgno);
+  for (const pgno of [7, 9, 2, 400]) marks.clear(pgno);
+  expect(pagesIn(marks.runs(40))).toEqual([1, 8, 13]);
 });
