@@ -141,17 +141,17 @@ export class PendingFrames {
     this.#runsBeforeCut = this.#gathering.length;
   }
 
-  /** Storage has the sealed runs. Segments that nothing else needs are deleted. */
+  /** Storage has the sealed runs. Segments that nothing else needs are deleted; one that cannot be deleted now, the next time. */
   settle(): void {
     this.#sealed = [];
     const needed = new Set(
       this.#gathering.flatMap((run) => (run.source.kind === "segment" ? [run.source.segment] : [])),
     );
-    for (const segment of this.#secured) {
-      if (needed.has(segment)) segment.close();
-      else segment.discard();
-    }
-    this.#secured = this.#secured.filter((segment) => needed.has(segment));
+    this.#secured = this.#secured.filter((segment) => {
+      if (!needed.has(segment)) return !isDiscarded(segment);
+      segment.close();
+      return true;
+    });
   }
 
   /** Forgets everything, and deletes the segments: what they held comes back by a repair. */
@@ -230,5 +230,14 @@ export class PendingFrames {
   #movedTo(segment: Segment, runs: readonly FrameRun[]): void {
     for (const run of runs) run.source = { kind: "segment", segment };
     this.#secured.push(segment);
+  }
+}
+
+function isDiscarded(segment: Segment): boolean {
+  try {
+    segment.discard();
+    return true;
+  } catch {
+    return false; // what was published is published: that is no trouble of the publication
   }
 }

@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { frameCount, lastTxid, PendingFrames, readRun } from "../../src/replication/pending-frames.ts";
@@ -158,6 +158,23 @@ describe("secure", () => {
     expect(pending.sealed.map(lastTxid)).toEqual([2n, 3n]);
     pending.settle();
     expect(readdirSync(folder)).toEqual([]);
+    expect(pending.segmentBytes).toBe(0);
+  });
+
+  test("a segment that cannot be deleted hinders nothing, and goes the next time", () => {
+    const pending = new PendingFrames();
+    const folder = tempFolder();
+    const log = new GrowingLog();
+    pending.append(log.run(0n, [[1]]));
+    pending.secure(folder);
+    const [name = ""] = readdirSync(folder);
+    rmSync(join(folder, name));
+    mkdirSync(join(folder, name)); // which no file can be deleted as
+    pending.seal();
+    pending.settle();
+    expect([pending.isEmpty, pending.segmentBytes > 0]).toEqual([true, true]);
+    rmdirSync(join(folder, name));
+    pending.settle();
     expect(pending.segmentBytes).toBe(0);
   });
 

@@ -57,16 +57,11 @@ export const MUTATIONS: readonly Mutation[] = [
     const old = this.#pinned;`,
   },
   {
-    id: "handover-without-drain",
-    what: "the pin moves before what is behind it was copied",
-    file: "src/sqlite/handover.ts",
-    find: `  drain();
-  if (!link.movePin()) return busy("unsettled");
-  const end = drain();
-  const pending = link.index();`,
-    replace: `  if (!link.movePin()) return busy("unsettled");
-  const end = drain();
-  const pending = link.index();`,
+    id: "handover-without-shadow",
+    what: "what storage does not have is not in the shadow WAL when the pin moves",
+    file: "src/replication/capture.ts",
+    find: `    this.pending.secure(this.#options.segmentFolder);`,
+    replace: "",
   },
   {
     id: "snapshot-between-commits",
