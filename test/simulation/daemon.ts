@@ -3,10 +3,9 @@ import type { DatabaseTask, TaskResult } from "../../src/daemon/database-task.ts
 import type { WalrustEvent } from "../../src/events.ts";
 import { SimulationFailure } from "./oracle.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
+import { NAME } from "./simulated-storage.ts";
 import type { World } from "./world.ts";
 
-/** The name of the copy. */
-export const NAME = "app";
 const POLL_MS = 1000;
 let writers = 0;
 
@@ -101,6 +100,8 @@ export class SimulatedDaemon {
 
 /** Codes that no trouble of the simulated world explains. */
 const NEVER = new Set(["INTERNAL", "STORAGE_FENCED", "INTEGRITY_DATABASE", "SQLITE_UNSUPPORTED"]);
+/** Nor is anything damaged in it: what says so has damaged it itself. */
+const NEVER_TOLD: ReadonlySet<WalrustEvent["type"]> = new Set(["corruption_detected", "fenced"]);
 
 function hear(world: World, process: SimulatedProcess, event: WalrustEvent): void {
   if (!process.isAlive) return;
@@ -110,7 +111,7 @@ function hear(world: World, process: SimulatedProcess, event: WalrustEvent): voi
   );
   if (type === "published") world.oracle.announces(event.maxTxid);
   if (type === "snapshot" || type === "gap_repaired") world.oracle.announces(event.txid);
-  if ("error" in event && NEVER.has(event.error.code)) {
+  if ("error" in event && (NEVER.has(event.error.code) || NEVER_TOLD.has(type))) {
     world.failWith(
       new SimulationFailure(
         `error ${event.error.code}`,

@@ -89,7 +89,7 @@ const KINDS: readonly (readonly [weight: number, make: (roll: Roll) => Move])[] 
   [1, () => ({ kind: "stop" })],
   [2, () => ({ kind: "hint" })],
   [1, () => ({ kind: "snapshot" })],
-  [1, () => ({ kind: "compact" })],
+  [2, () => ({ kind: "compact" })],
   [1, () => ({ kind: "restore" })],
   [0.3, () => ({ kind: "lose-local-state" })],
   [0.3, () => ({ kind: "lose-manifest" })],
@@ -135,7 +135,7 @@ function amid(roll: Roll): Move {
 function kill(roll: Roll): Move {
   const who = (["daemon", "daemon", "daemon", "compaction", "restore"] as const)[roll(5)] ?? "daemon";
   const at = (["before", "half-way", "behind"] as const)[roll(3)] ?? "before";
-  return { kind: "kill", who, operation: 1 + roll(100), at };
+  return { kind: "kill", who, operation: 1 + roll(who === "daemon" ? 100 : 30), at };
 }
 
 function applicationMove(roll: Roll): ApplicationMove {

@@ -78,13 +78,6 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "",
   },
   {
-    id: "error-read-as-nothing",
-    what: "an error of storage is read as: there is no copy yet",
-    file: "src/storage/database-objects.ts",
-    find: `      if (isWalrustError(error, "STORAGE_NOT_FOUND"))`,
-    replace: `      if (isWalrustError(error))`,
-  },
-  {
     id: "prune-before-manifest",
     what: "compaction deletes before the manifest stops naming",
     file: "src/retention/compact.ts",
@@ -101,20 +94,6 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "src/retention/plan.ts",
     find: `    const wanted = [...fine, ...this.#unsettledHangOn()];`,
     replace: `    const wanted = [...fine];`,
-  },
-  {
-    id: "table-believed",
-    what: "a page table is used without proof that it is of the remote head",
-    file: "src/replication/open-replica.ts",
-    find: `table.pages === head.state.commitPages && table.checksum() === head.state.postApply;`,
-    replace: `table.pages > 0;`,
-  },
-  {
-    id: "power-loss-forgotten",
-    what: "after a loss of power the log is believed to hold what it held",
-    file: "src/replication/open-replica.ts",
-    find: `    return known !== undefined || (boot !== "" && this.#cursor?.boot === boot);`,
-    replace: `    return known !== undefined || boot !== "";`,
   },
   {
     id: "lock-kept",

@@ -103,7 +103,12 @@ export class SimulatedProcess {
           if (this.#isAlive) reject(error);
         }
       };
-      this.#supervisor.defer({ process: this, operation, end });
+      const deferred = { process: this, operation, end };
+      // Other operations meet their fate when their turn comes. A request leaves now, or it does not, and is out of our hands then.
+      const fate = operation.kind === "storage" ? this.#supervisor.fateOf(operation, this) : undefined;
+      if (!this.#isAlive) return;
+      if (fate?.kind !== "death" || fate.at !== "before") this.#supervisor.defer(deferred);
+      if (fate?.kind === "death") this.kill();
     });
   }
 }

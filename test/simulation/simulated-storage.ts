@@ -1,13 +1,20 @@
 import { WalrustError } from "../../src/errors.ts";
+import { databaseKeys } from "../../src/storage/keys.ts";
+import { parseManifest } from "../../src/storage/manifest.ts";
 import type { Storage, Upload } from "../../src/storage/storage.ts";
 import { MemoryStorage } from "../helpers/memory-storage.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
+
+/** Of the copy. */
+export const NAME = "app";
 
 /** The storage of a simulation, and what each process sees of it: requests that are answered when the schedule says so. */
 export class SimulatedStorage {
   readonly objects: MemoryStorage;
   /** Nothing is answered until it is over. */
   isAway = false;
+  /** Keys that were deleted while the manifest named them: whoever restores at that moment misses them. */
+  readonly deletedTooEarly: string[] = [];
 
   constructor(now: () => number) {
     this.objects = new MemoryStorage({ now, pieceSizeBytes: 1 << 16 });
@@ -30,7 +37,12 @@ export class SimulatedStorage {
       },
       get: (key, { maxBytes }) => request("get", key, () => objects.get(key, { maxBytes })),
       head: (key) => request("head", key, () => objects.head(key)),
-      delete: (keys) => request("delete", keys.join(" "), () => objects.delete(keys)),
+      delete: (keys) =>
+        request("delete", keys.join(" "), () => {
+          const named = this.#namedKeys();
+          this.deletedTooEarly.push(...keys.filter((key) => named.has(key)));
+          return objects.delete(keys);
+        }),
       upload: (key, { signal: _, ...options }): Upload => {
         const upload = objects.upload(key, options);
         return {
@@ -44,6 +56,14 @@ export class SimulatedStorage {
       list: (prefix) => inParts(request, "list", prefix, () => objects.list(prefix)),
       close: async () => {},
     };
+  }
+
+  /** What the manifest of the copy names at this moment. */
+  #namedKeys(): ReadonlySet<string> {
+    const keys = databaseKeys(NAME);
+    if (!this.objects.keys().includes(keys.manifest())) return new Set();
+    const { files } = parseManifest(this.objects.peek(keys.manifest()), keys.manifest());
+    return new Set(files.map(({ minTxid, maxTxid }) => keys.ltx(minTxid, maxTxid)));
   }
 }
 

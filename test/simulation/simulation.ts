@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { dice } from "../helpers/e2e/dice.ts";
-import { NAME, SimulatedDaemon } from "./daemon.ts";
+import { SimulatedDaemon } from "./daemon.ts";
 import type { Move, Schedule } from "./moves.ts";
 import { SimulationFailure } from "./oracle.ts";
 import type { Production } from "./program.ts";
 import type { Fate, Operation, SimulatedProcess } from "./simulated-process.ts";
-import { troubleOf } from "./simulated-storage.ts";
+import { NAME, troubleOf } from "./simulated-storage.ts";
 import { errno, World } from "./world.ts";
 
 export interface Outcome {
@@ -408,7 +408,8 @@ const TOLD_BY_SQLITE = {
 };
 
 function fileError(code: keyof typeof TOLD_BY_SQLITE, operation: Operation): Fate | undefined {
-  if (operation.kind === "pause" || UNFAILING.has(operation.name)) return undefined;
+  if (operation.kind === "pause" || operation.kind === "storage" || UNFAILING.has(operation.name))
+    return undefined;
   const error =
     operation.kind === "sqlite"
       ? new Database.SqliteError("simulated", TOLD_BY_SQLITE[code])

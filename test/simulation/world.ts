@@ -212,6 +212,9 @@ export class World implements Supervisor {
   async turn(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     for (const process of this.#dead.splice(0)) this.#bury(process);
+    const [key] = this.storage.deletedTooEarly;
+    if (key !== undefined)
+      throw new SimulationFailure("deleted too early", `${key}, which the manifest names`);
     if (this.#failure) throw this.#failure;
   }
 
