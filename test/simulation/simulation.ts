@@ -60,6 +60,7 @@ class Simulation {
   readonly #tell: (line: string) => void;
   #daemon: SimulatedDaemon | undefined;
   #isCompacted = false;
+  #isManifestLost = false;
   #restores = 0;
 
   constructor(load: Load, schedule: Schedule, folder: string, tell: (line: string) => void) {
@@ -183,9 +184,13 @@ class Simulation {
         rmSync(world.shadowFolder, { recursive: true, force: true });
         world.disk.forget();
         return true;
-      case "lose-manifest":
-        world.storage.objects.remove(`${NAME}/manifest.json`);
-        return true;
+      case "lose-manifest": {
+        // once: nobody could tell a second loss, right behind a compaction that made a new one, from files that are gone
+        const isFirst = !this.#isManifestLost;
+        if (isFirst) world.storage.objects.remove(`${NAME}/manifest.json`);
+        this.#isManifestLost = true;
+        return isFirst;
+      }
       default:
         return move satisfies never;
     }
