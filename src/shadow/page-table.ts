@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { CHECKSUM_FLAG, type Checksum, lockPage } from "../ltx/format.ts";
 import { isPageSize } from "../wal/header.ts";
 import { writeFully } from "./durable-file.ts";
-import { localError } from "./local-error.ts";
+import { localError, onLocalFile } from "./local-error.ts";
 
 const fsyncOffThread = promisify(fsync);
 
@@ -251,11 +251,7 @@ export class PageTable {
   }
 
   #guard<T>(operation: string, call: () => T): T {
-    try {
-      return call();
-    } catch (error) {
-      throw localError(error, operation, this.#path);
-    }
+    return onLocalFile(operation, this.#path, call);
   }
 }
 

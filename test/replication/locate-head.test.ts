@@ -1,4 +1,3 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import type Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { PageChecksums } from "../../src/ltx/page-checksums.ts";
@@ -6,9 +5,10 @@ import { PageMarks } from "../../src/ltx/page-marks.ts";
 import { locateHead } from "../../src/replication/locate-head.ts";
 import type { Replica } from "../../src/replication/replica.ts";
 import { LogScanner } from "../../src/wal/scanner.ts";
+import { type DatabaseFiles, filesOf, putBack } from "../helpers/replication/put-back.ts";
 import { Stage } from "../helpers/replication/stage.ts";
 import { testCore } from "../helpers/sqlite/probe.ts";
-import { checkpoint, openApp } from "../helpers/sqlite/temp-database.ts";
+import { checkpoint } from "../helpers/sqlite/temp-database.ts";
 import { LogBuilder } from "../helpers/wal/log-builder.ts";
 
 /*
@@ -22,25 +22,6 @@ type Update = readonly [id: number, body: string];
 function update(app: Database.Database, ...updates: readonly Update[]): void {
   for (const [id, body] of updates)
     app.prepare("UPDATE t SET body = ? WHERE id = ?").run(body.repeat(20), id);
-}
-
-interface Files {
-  readonly database: Buffer;
-  readonly log: Buffer;
-}
-
-function filesOf({ path }: Stage): Files {
-  return { database: readFileSync(path), log: readFileSync(`${path}-wal`) };
-}
-
-/** Over the same inodes, while nobody has them open. */
-function copyBack(stage: Stage, { database, log }: Files): Database.Database {
-  stage.endLives();
-  stage.app.close();
-  writeFileSync(stage.path, database);
-  writeFileSync(`${stage.path}-wal`, log);
-  rmSync(`${stage.path}-shm`, { force: true });
-  return openApp(stage.path);
 }
 
 async function publish(stage: Stage, replica: Replica, ...updates: readonly Update[]): Promise<void> {
@@ -137,7 +118,7 @@ const COPIED_BACK: ReadonlyArray<readonly [what: string, how: Case]> = [
 ];
 
 /** A life that ends by a kill, and what was copied from its files on the way. */
-async function killed(stage: Stage, how: Case): Promise<Files> {
+async function killed(stage: Stage, how: Case): Promise<DatabaseFiles> {
   const replica = await stage.begin();
   await publish(stage, replica, ...(how.before ?? []));
   await replica.saveCursor();
@@ -164,7 +145,7 @@ describe.each(["walrust", "litestream"] as const)("in the layout of %s", (layout
   test.each(COPIED_BACK)("an older copy was put back: %s: never gone on with", async (_, how) => {
     const stage = twelveRows(layout);
     const backup = await killed(stage, how);
-    const app = copyBack(stage, backup);
+    const app = putBack(stage, backup);
     update(app, ...how.instead);
     // The log reaches beyond the head's place.
     update(app, [11, "behind"]);
@@ -188,7 +169,7 @@ describe.each(["walrust", "litestream"] as const)("in the layout of %s", (layout
   test("the same copy was put back, to the byte: goes on", async () => {
     const stage = twelveRows(layout);
     await killed(stage, { common: [[1, "first"]], lost: [[2, "kept"]], instead: [] });
-    const app = copyBack(stage, filesOf(stage));
+    const app = putBack(stage, filesOf(stage));
     update(app, [11, "behind"]);
     const again = await stage.open();
     expect(again.duty.kind).toBe("none");

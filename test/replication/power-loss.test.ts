@@ -1,8 +1,8 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import type Database from "better-sqlite3";
 import { expect, test } from "vitest";
+import { filesOf, putBack } from "../helpers/replication/put-back.ts";
 import { Stage } from "../helpers/replication/stage.ts";
-import { checkpoint, openApp } from "../helpers/sqlite/temp-database.ts";
+import { checkpoint } from "../helpers/sqlite/temp-database.ts";
 
 /*
  * With synchronous=NORMAL a loss of power takes commits away that walrust has captured and published. SQLite then goes on in the same
@@ -12,25 +12,6 @@ import { checkpoint, openApp } from "../helpers/sqlite/temp-database.ts";
 /** One frame, in a page that depends on the row. */
 function update(app: Database.Database, id: number, body: string): void {
   app.prepare("UPDATE t SET body = ? WHERE id = ?").run(body.repeat(20), id);
-}
-
-interface Files {
-  readonly database: Buffer;
-  readonly log: Buffer;
-}
-
-function filesOf({ path }: Stage): Files {
-  return { database: readFileSync(path), log: readFileSync(`${path}-wal`) };
-}
-
-/** The machine comes back with these bytes, in the same files, and the application is the first to open them. */
-function powerReturns(stage: Stage, { database, log }: Files): Database.Database {
-  stage.endLives();
-  stage.app.close();
-  writeFileSync(stage.path, database);
-  writeFileSync(`${stage.path}-wal`, log);
-  rmSync(`${stage.path}-shm`, { force: true });
-  return openApp(stage.path);
 }
 
 /** Twelve rows in as many pages; the cursor is saved behind the first commit. */
@@ -53,7 +34,7 @@ test("commits that storage has are gone, and others lie at their offsets: not ta
     update(stage.app, id, "lost");
     await stage.publishAll(replica);
   }
-  const app = powerReturns(stage, durable);
+  const app = putBack(stage, durable);
   for (const id of [5, 6, 7, 8]) update(app, id, "instead");
 
   const again = await stage.begin({ boot: "2" });
@@ -70,7 +51,7 @@ test("frames of lost commits are left in the file, which then began anew: not ta
   const { database, log } = filesOf(stage);
   const frame = 24 + 4096;
   log.fill(0, log.length - 3 * frame, log.length - frame);
-  const app = powerReturns(stage, { database, log });
+  const app = putBack(stage, { database, log });
   update(app, 5, "instead");
   expect(checkpoint(app, "RESTART")[0]).toBe(0);
   update(app, 6, "in the next log");
@@ -85,7 +66,7 @@ test("a machine that was started, and lost nothing: its log goes on by its check
   update(stage.app, 2, "kept");
   await stage.publishAll(replica);
   await replica.saveCursor();
-  const app = powerReturns(stage, filesOf(stage));
+  const app = putBack(stage, filesOf(stage));
   update(app, 3, "after it");
   const again = await stage.open({ boot: "2" });
   expect(again.duty.kind).toBe("none");
