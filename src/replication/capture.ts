@@ -122,16 +122,15 @@ export class Capture {
     const outcome = this.captureNow();
     if (outcome.kind === "gap") return outcome;
     this.pending.secure(this.#options.segmentFolder);
-    return this.#secured || this.#generationStands()
-      ? outcome
-      : { kind: "gap", reason: "log-restarted-before-secured" };
+    return this.#afterSecuring(outcome);
   }
 
   /** Does most of the work of a coming `drain`, letting others run. */
   async drainInSlices(): Promise<CaptureOutcome> {
     const outcome = await this.capture();
-    if (outcome.kind === "captured") await this.pending.secureInSlices(this.#options.segmentFolder);
-    return outcome;
+    if (outcome.kind === "gap") return outcome;
+    await this.pending.secureInSlices(this.#options.segmentFolder);
+    return this.#afterSecuring(outcome);
   }
 
   /** After a `drain`: the pin that is held, or the one that it is about to be moved to, may let SQLite restart the log once. */
@@ -209,7 +208,7 @@ export class Capture {
       header: this.#readHeader(),
       pinHeld: this.#pinHeld,
       tail: asksTail ? logTail(cursor, pageSizeBytes, log.readWal) : "unknown",
-      secured: this.#secured && this.#restarted !== "with-commits",
+      secured: this.#pinHeld ? this.#secured && this.#restarted !== "with-commits" : this.pending.isSecured,
       sameFile: log.samePath(),
     });
   }
@@ -265,6 +264,12 @@ export class Capture {
     });
     this.#state = { txid, commitPages: result.commitPages, log: result.position };
     if (this.#restarted === "empty") this.#restarted = "with-commits";
+  }
+
+  /** What was copied out of the log while nothing kept SQLite from overwriting it counts only if the log still is the same. */
+  #afterSecuring(outcome: CaptureOutcome): CaptureOutcome {
+    if (this.#secured || this.#generationStands()) return outcome;
+    return { kind: "gap", reason: "log-restarted-before-secured" };
   }
 
   #generationStands(): boolean {

@@ -21,6 +21,7 @@ import { framesBefore, type LogPosition } from "./position.ts";
  * - The machine kept its power since the cursor was known to be right. Otherwise SQLite may have lost commits that were captured, in the middle of
  *   which frames are left in their places: then the tail is "unknown".
  * - A log is restarted only when it is wholly backfilled, so the captured state is what the main file held when the present generation began.
+ * - What was captured is not only in the log that the present generation overwrites: `secured` says that it is published or in the shadow WAL.
  * The checkpoint sequence proves nothing: each connection counts it for itself.
  */
 export interface ContinuityFacts {
@@ -33,7 +34,7 @@ export interface ContinuityFacts {
   readonly header: WalHeader | undefined;
   /** A pin has been held without interruption since the cursor was last known to be right. */
   readonly pinHeld: boolean;
-  /** Every commit that was in the log when the present pin began is published or in the shadow WAL. */
+  /** Every commit that was in the log when the present pin began, without a pin every one that is captured, is published or in the shadow WAL. */
   readonly secured: boolean;
   /** What lies in the log's file around the cursor; looked at where no pin is held. */
   readonly tail: LogTail;
@@ -111,8 +112,7 @@ function withOtherGeneration(
   header: WalHeader,
 ): Continuity {
   const isNext = cursor !== undefined && header.salt1 === (cursor.salt1 + 1) >>> 0;
-  if (!pinHeld)
-    return isNext && tail === "whole" ? { kind: "restarted", header } : gap("log-restarted-unwatched");
+  if (!pinHeld && !(isNext && tail === "whole")) return gap("log-restarted-unwatched");
   if (!secured) return gap("log-restarted-before-secured");
   return { kind: "restarted", header };
 }

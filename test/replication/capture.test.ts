@@ -307,6 +307,54 @@ describe("a gap", () => {
     expect((await at.capture.capture()).kind).toBe("gap");
   });
 
+  /** No pin, everything secured, and a restart before our eyes can be proved by what is left in the file. */
+  function unpinnedScene(): Scene {
+    const at = scene();
+    for (let i = 0; i < 10; i += 1) insert(at.app);
+    expect(at.capture.drain()).toEqual(captured(10));
+    at.link.unpin();
+    at.capture.unpinned();
+    return at;
+  }
+
+  function restart({ app }: Scene): void {
+    expect(checkpoint(app, "RESTART")[0]).toBe(0);
+    insert(app);
+  }
+
+  test("a restart without a pin over what was captured and is nowhere else", async () => {
+    const at = unpinnedScene();
+    restart(at);
+    insert(at.app);
+    expect(await at.capture.capture()).toEqual(captured(2));
+    restart(at);
+    expect(await at.capture.capture()).toEqual({ kind: "gap", reason: "log-restarted-before-secured" });
+    expect(at.capture.drain().kind).toBe("gap");
+    expect((await at.capture.drainInSlices()).kind).toBe("gap");
+  });
+
+  test("a restart without a pin over what was secured", async () => {
+    const at = unpinnedScene();
+    restart(at);
+    insert(at.app);
+    expect(await at.capture.drainInSlices()).toEqual(captured(2));
+    restart(at);
+    expect(await at.capture.capture()).toEqual(captured(1));
+  });
+
+  test.each(["drain", "drainInSlices"] as const)("a restart during a %s without a pin", async (drain) => {
+    const at = unpinnedScene();
+    insert(at.app);
+    const { pending } = at.capture;
+    const secure = pending.secure.bind(pending);
+    pending.secure = (folder) => {
+      restart(at);
+      secure(folder);
+    };
+    pending.secureInSlices = async (folder) => pending.secure(folder);
+    expect(await at.capture[drain]()).toEqual({ kind: "gap", reason: "log-restarted-before-secured" });
+  });
+
   test("the file was replaced", async () => {
     const at = scene();
     insert(at.app);

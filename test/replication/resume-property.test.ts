@@ -132,16 +132,14 @@ class Lives {
     if (step.do !== "we die") takeStep(this.world, step as WorldStep);
   }
 
-  /** Without a pin what was captured could be overwritten before it is secured. */
   #look(): void {
-    if (!this.world.isPinned) return;
     const outcome = this.#capture.captureNow();
     if (outcome.kind === "gap") this.#repair();
     else this.#expectTruth("captured");
   }
 
   #secure(): void {
-    if (this.world.isPinned && this.#capture.drain().kind === "gap") this.#repair();
+    if (this.#capture.drain().kind === "gap") this.#repair();
   }
 
   /** As in #continues of open-replica.ts, and before every pin of the daemon. */

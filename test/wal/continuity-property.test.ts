@@ -75,7 +75,7 @@ class Watcher {
       index: this.#world.index(),
       header: read(header, 0) === WAL_HEADER_SIZE ? decodeWalHeader(header) : undefined,
       pinHeld: isPinned,
-      secured: isPinned && !this.#isAhead && !(this.#isRestarted && generation !== this.#then.generation),
+      secured: !isPinned || !(this.#isAhead || (this.#isRestarted && generation !== this.#then.generation)),
       tail: isProof ? logTail(cursor, PAGE_SIZE, read) : "unknown",
       sameFile: true,
     });

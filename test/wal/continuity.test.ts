@@ -76,26 +76,31 @@ const rows: readonly Row[] = [
   ],
   [
     "restarted once while no pin was held: what is left in the file proves it",
-    { index: index(2, 1), header: header(2), pinHeld: false, secured: false, tail: "whole" },
+    { index: index(2, 1), header: header(2), pinHeld: false, tail: "whole" },
     "restarted",
   ],
   [
+    "restarted once while no pin was held, over captured frames that are nowhere else",
+    { index: index(2, 1), header: header(2), pinHeld: false, secured: false, tail: "whole" },
+    "gap log-restarted-before-secured",
+  ],
+  [
     "restarted twice while no pin was held",
-    { index: index(3, 1), header: header(3), pinHeld: false, secured: false, tail: "whole" },
+    { index: index(3, 1), header: header(3), pinHeld: false, tail: "whole" },
     "gap log-restarted-unwatched",
   ],
   [
     "restarted at random while no pin was held",
     {
       ...{ index: { ...index(9, 2), salt1: 5 }, header: { ...header(0), ...{ salt1: 5, salt2: 7009 } } },
-      ...{ pinHeld: false, secured: false, tail: "whole" },
+      ...{ pinHeld: false, tail: "whole" },
     },
     "gap log-restarted-unwatched",
   ],
   [
     "a salt-1 that overflows",
     {
-      ...{ cursor: { ...cursor(1, 5), salt1: 0xffffffff }, pinHeld: false, secured: false, tail: "whole" },
+      ...{ cursor: { ...cursor(1, 5), salt1: 0xffffffff }, pinHeld: false, tail: "whole" },
       ...{ index: { ...index(2, 1), salt1: 0 }, header: { ...header(2), salt1: 0 } },
     },
     "restarted",
@@ -197,10 +202,10 @@ describe("whatever the facts", () => {
       { numRuns: 2000 },
     );
 
-  test("capture goes on in another generation only under a pin, with everything secured, or with the proof of the file", () => {
+  test("capture goes on in another generation only with everything secured, under a pin or with the proof of the file", () => {
     decide(({ pinHeld, secured, tail, cursor: at, header: log }, { kind }) => {
       const isProved = tail === "whole" && at !== undefined && log?.salt1 === at.salt1 + 1;
-      return kind !== "restarted" || (pinHeld ? secured : isProved);
+      return kind !== "restarted" || (secured && (pinHeld || isProved));
     });
   });
 
