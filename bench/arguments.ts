@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
+import type { BenchOptions } from "../src/bench/workload.ts";
 import { WORKLOADS } from "./compare/index.ts";
-import type { BenchOptions } from "./workload.ts";
 
 export class UsageError extends Error {
   override readonly name = "UsageError";
@@ -23,6 +23,7 @@ export type Request =
 const DEFAULTS = {
   runs: "5",
   megabytes: "200",
+  codecMegabytes: "64",
   seconds: "20",
   commits: "20",
   sizes: "1,10,100,500",
@@ -43,6 +44,7 @@ options:
   --litestream PATH  the program (litestream, on PATH)
   --only TOOL        walrust or litestream alone
   --megabytes M      size of the large database of S1, R1, Q1 (${DEFAULTS.megabytes})
+  --codec-megabytes M  size of the database of C1 (${DEFAULTS.codecMegabytes})
   --seconds S        length of L2 and I1 (${DEFAULTS.seconds})
   --commits N        lone commits of L1 (${DEFAULTS.commits})
   --sizes A,B,...    numbers of databases of M1 (${DEFAULTS.sizes})
@@ -67,6 +69,7 @@ export function parseArguments(args: readonly string[], defaults: { readonly wal
     options: {
       megabytes: positive("--megabytes", values.megabytes),
       seconds: positive("--seconds", values.seconds),
+      codecMegabytes: positive("--codec-megabytes", values["codec-megabytes"]),
       commits: positive("--commits", values.commits),
       sizes: values.sizes.split(",").map((size) => positive("--sizes", size)),
       databases: positive("--databases", values.databases),
@@ -88,6 +91,7 @@ function parse(args: readonly string[]) {
         only: { type: "string" },
         runs: text(DEFAULTS.runs),
         megabytes: text(DEFAULTS.megabytes),
+        "codec-megabytes": text(DEFAULTS.codecMegabytes),
         seconds: text(DEFAULTS.seconds),
         commits: text(DEFAULTS.commits),
         sizes: text(DEFAULTS.sizes),

@@ -1,15 +1,15 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { judgedRun } from "../src/bench/judged-run.ts";
+import { litestream } from "../src/bench/tools/litestream.ts";
+import type { Tool } from "../src/bench/tools/tool.ts";
+import { walrust } from "../src/bench/tools/walrust.ts";
+import { type Bench, VoidRun, type Workload } from "../src/bench/workload.ts";
+import { writerProcess } from "../src/bench/writer.ts";
 import { parseArguments, USAGE, UsageError } from "./arguments.ts";
 import { WORKLOADS } from "./compare/index.ts";
-import { judgedRun } from "./judged-run.ts";
-import { pythonWriter } from "./measure/writer.ts";
 import { printKnobs, type Result, resultJson, resultTable } from "./report.ts";
-import { litestream } from "./tools/litestream.ts";
-import type { Tool } from "./tools/tool.ts";
-import { walrust } from "./tools/walrust.ts";
-import { type Bench, VoidRun, type Workload } from "./workload.ts";
 
 /** `npm run bench -- S1 --runs 5`: returns the exit code. 1: a run is void, and nothing that it measured is printed. */
 export async function main(
@@ -25,8 +25,10 @@ export async function main(
     const workload = WORKLOADS.find((one) => one.id === request.id);
     if (workload === undefined) throw new UsageError(`no workload ${request.id}`);
     const all = [walrust(request.walrust), litestream(request.litestream)];
-    const tools = all.filter((tool) => request.only === undefined || tool.name === request.only);
-    const writer = pythonWriter(join(where.projectFolder, "bench", "writer.py"));
+    const tools = all.filter(
+      (tool) => tool.name === (request.only ?? (workload.compares ? tool.name : "walrust")),
+    );
+    const writer = writerProcess(join(where.projectFolder, "dist", "bench-writer.js"));
     if (!request.json) await printKnobs(workload, tools, request);
     const results = await runAlternating(workload, tools, request.runs, { options: request.options, writer });
     const measures = workload.measures(request.options);

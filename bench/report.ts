@@ -1,7 +1,7 @@
 import { cpus, totalmem } from "node:os";
-import { median } from "./measure/statistics.ts";
-import type { Tool } from "./tools/tool.ts";
-import type { BenchOptions, Measure, Workload } from "./workload.ts";
+import { median } from "../src/bench/statistics.ts";
+import type { Tool } from "../src/bench/tools/tool.ts";
+import type { BenchOptions, Measure, Workload } from "../src/bench/workload.ts";
 
 /** What one tool measured, run by run. */
 export interface Result {

@@ -11,14 +11,18 @@ const REQUIRE =
   'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
 
 /**
- * cli.js and index.js, and chunks for what is imported late (each command, S3). One process holds the source text of every
+ * cli.js, index.js and the writer of `walrust bench`, and chunks for what is imported late (each command, S3). One process holds the source text of every
  * chunk that it loaded, so white space counts; names stay, for stack traces that can be read.
  * Returns the folders of the packages whose code is in it.
  */
 export async function bundle(outdir) {
   const { metafile } = await esbuild.build({
     absWorkingDir: root,
-    entryPoints: { cli: "src/cli/main.ts", index: "src/index.ts" },
+    entryPoints: {
+      cli: "src/cli/main.ts",
+      index: "src/index.ts",
+      "bench-writer": "src/bench/writer-process.ts",
+    },
     outdir,
     bundle: true,
     splitting: true,

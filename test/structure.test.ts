@@ -40,6 +40,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "wasm",
   ],
   config: ["storage"],
+  bench: ["ltx", "sqlite", "wasm"],
   explain: ["sqlite", "storage"],
   "walrust.ts": [
     "config",
@@ -56,6 +57,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   library: ["config", "observability", "restore", "retention", "storage", "walrust.ts"],
   "index.ts": ["library", "restore", "retention"],
   cli: [
+    "bench",
     "config",
     "daemon",
     "explain",

@@ -1,11 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { sampleTree } from "../../test/helpers/e2e/process-tree.ts";
+import { sampleTree } from "../../src/bench/process-tree.ts";
+import { drain, makeDatabases, prove, watchMany } from "../../src/bench/session.ts";
+import { type BenchStorage, KNOBS_TEXT, type Tool } from "../../src/bench/tools/tool.ts";
+import type { Bench, Workload } from "../../src/bench/workload.ts";
 import { type S3Server, startS3Server } from "../../test/helpers/s3-server/server.ts";
-import { drain, makeDatabases, prove, watchMany } from "../measure/session.ts";
-import { type BenchStorage, KNOBS_TEXT, type Tool } from "../tools/tool.ts";
-import type { Bench, Workload } from "../workload.ts";
 
 const SETTLE_SECONDS = 10;
 const IDENTITY = { bucket: "bench", accessKeyId: "bench", secretAccessKey: "bench-secret" } as const;
@@ -14,6 +14,7 @@ const IDENTITY = { bucket: "bench", accessKeyId: "bench", secretAccessKey: "benc
 export const I1: Workload = {
   id: "I1",
   title: "many idle databases",
+  compares: true,
   knobs: (options) => [
     `${options.databases} databases of 0.1 MB, ${options.seconds} s from ${SETTLE_SECONDS} s after the first copies were done`,
     ...KNOBS_TEXT,

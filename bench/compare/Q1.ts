@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { folderState } from "../measure/folder.ts";
-import { drain, makeDatabases, prove, storageFolder, watchOne } from "../measure/session.ts";
-import { KNOBS_TEXT } from "../tools/tool.ts";
-import type { Workload } from "../workload.ts";
+import { folderState } from "../../src/bench/folder.ts";
+import { drain, makeDatabases, prove, storageFolder, watchOne } from "../../src/bench/session.ts";
+import { KNOBS_TEXT } from "../../src/bench/tools/tool.ts";
+import type { Workload } from "../../src/bench/workload.ts";
 
 /** Longer than the 30 s after which Litestream merges for the first time. */
 const SETTLE_SECONDS = 35;
@@ -11,6 +11,7 @@ const SETTLE_SECONDS = 35;
 export const Q1: Workload = {
   id: "Q1",
   title: "bytes stored after the first copy",
+  compares: true,
   knobs: (options) => [
     `${options.megabytes} MB of text rows, page size 4096; counted ${SETTLE_SECONDS} s after the first copy`,
     ...KNOBS_TEXT,

@@ -2,11 +2,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
-import { pythonWriter } from "../../bench/measure/writer.ts";
-import { VoidRun } from "../../bench/workload.ts";
+import { VoidRun } from "../../src/bench/workload.ts";
+import { writerProcess } from "../../src/bench/writer.ts";
 import { tempFolder } from "../helpers/sqlite/temp-database.ts";
 
-const writer = pythonWriter(fileURLToPath(new URL("../../bench/writer.py", import.meta.url)));
+const writer = writerProcess(fileURLToPath(new URL("../../dist/bench-writer.js", import.meta.url)));
 
 /** A database of the benchmarks' application, and the number of its rows. */
 async function filled() {

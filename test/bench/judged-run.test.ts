@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { judgedRun } from "../../bench/judged-run.ts";
-import type { Tool } from "../../bench/tools/tool.ts";
-import { type Bench, VoidRun, type Workload } from "../../bench/workload.ts";
+import { judgedRun } from "../../src/bench/judged-run.ts";
+import type { Tool } from "../../src/bench/tools/tool.ts";
+import { type Bench, VoidRun, type Workload } from "../../src/bench/workload.ts";
 
 const tool = { name: "a tool" } as Tool;
 
@@ -12,6 +12,7 @@ function benchWith(check: () => Promise<void>): Bench {
 const workload = (run: Workload["run"]): Workload => ({
   id: "X1",
   title: "",
+  compares: true,
   knobs: () => [],
   measures: () => [],
   run,

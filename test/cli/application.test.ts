@@ -2,11 +2,11 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
+import { until } from "../../src/bench/until.ts";
 import { type Application, startApplication } from "../../src/cli/application.ts";
 import { type CliContext, StopRequest } from "../../src/cli/context.ts";
 import { fakeContext } from "../helpers/cli/fake-context.ts";
 import { tempFolder } from "../helpers/e2e/temp-folder.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { ManualClock } from "../helpers/manual-clock.ts";
 
 /** As if its command were not there yet: the shell itself gets the first signal. */

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { spawnChild } from "../../src/bench/child.ts";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
-import { spawnChild } from "../helpers/e2e/child.ts";
 import { scene } from "../helpers/e2e/scene.ts";
 import { syncOnce } from "../helpers/e2e/walrust.ts";
 

@@ -1,8 +1,8 @@
 import { rmSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { until } from "../../src/bench/until.ts";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
 import { type Scene, scene } from "../helpers/e2e/scene.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { runWalrust, startWalrust, startWatch, type Watch } from "../helpers/e2e/walrust.ts";
 
 async function watched(...names: readonly string[]): Promise<{ at: Scene; watch: Watch }> {

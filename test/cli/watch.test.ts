@@ -2,9 +2,9 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
+import { until } from "../../src/bench/until.ts";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
 import { type Scene, scene } from "../helpers/e2e/scene.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { restored, runWalrust, startWalrust, startWatch } from "../helpers/e2e/walrust.ts";
 
 const from = (at: Scene) => ["-b", at.address];

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { until } from "../../src/bench/until.ts";
 import {
   type Application,
   addNotes,
@@ -10,7 +11,6 @@ import {
 } from "../helpers/e2e/application.ts";
 import { type Scene, scene } from "../helpers/e2e/scene.ts";
 import { ltxFiles } from "../helpers/e2e/storage-folder.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { restored, runWalrust, startWatch, type Watch } from "../helpers/e2e/walrust.ts";
 
 /** Everything older than a second is old here. */

@@ -1,10 +1,10 @@
 import { copyFileSync, readdirSync } from "node:fs";
 import { expect, test } from "vitest";
+import { sampleTree } from "../../src/bench/process-tree.ts";
+import { until } from "../../src/bench/until.ts";
 import { addNotes, contentOf, expectRestored, openApplication } from "../helpers/e2e/application.ts";
-import { sampleTree } from "../helpers/e2e/process-tree.ts";
 import { scene } from "../helpers/e2e/scene.ts";
 import { tree } from "../helpers/e2e/storage-folder.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { restored, startWatch } from "../helpers/e2e/walrust.ts";
 
 const DATABASES = 383;

@@ -2,11 +2,11 @@ import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
+import { until } from "../../src/bench/until.ts";
 import { addNotes, contentOf, expectRestored, openApplication } from "../helpers/e2e/application.ts";
 import { damageEach, expectFound, soundChain } from "../helpers/e2e/damaged-chain.ts";
 import { type Scene, scene } from "../helpers/e2e/scene.ts";
 import { headTxid, indexedTxid, ltxFiles } from "../helpers/e2e/storage-folder.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { restore, restored, runWalrust, startWatch } from "../helpers/e2e/walrust.ts";
 
 test("objects flipped, cut, dropped and swapped: verify ends with 5, restore refuses, the output stays", async () => {

@@ -1,9 +1,9 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { expect, test } from "vitest";
+import { until } from "../../src/bench/until.ts";
 import { addNotes, contentOf, expectRestored, openApplication } from "../helpers/e2e/application.ts";
 import { type Scene, scene } from "../helpers/e2e/scene.ts";
 import { ltxFiles } from "../helpers/e2e/storage-folder.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { restored, runWalrust, startWatch } from "../helpers/e2e/walrust.ts";
 
 /** A new writer waits 20 s for the old one, and the old one looks every 15 s. */

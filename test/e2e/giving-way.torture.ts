@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
+import { until } from "../../src/bench/until.ts";
 import { scene } from "../helpers/e2e/scene.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { restored, startWatch } from "../helpers/e2e/walrust.ts";
 import { assertPrefix } from "../helpers/writers/assert-prefix.ts";
 import { startWriter } from "../helpers/writers/start-writer.ts";

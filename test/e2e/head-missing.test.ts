@@ -1,10 +1,10 @@
 import { rmSync } from "node:fs";
 import { expect, test } from "vitest";
+import { until } from "../../src/bench/until.ts";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
 import { expectFound, soundChain } from "../helpers/e2e/damaged-chain.ts";
 import { scene } from "../helpers/e2e/scene.ts";
 import { indexedTxid, ltxFiles } from "../helpers/e2e/storage-folder.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { startWatch } from "../helpers/e2e/walrust.ts";
 
 test("the newest object deleted, though the manifest names it: restore and verify say so", async () => {

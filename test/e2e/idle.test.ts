@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { until } from "../../src/bench/until.ts";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
 import { s3Storage } from "../helpers/e2e/s3-storage.ts";
 import { scene } from "../helpers/e2e/scene.ts";
 import { headTxid, indexedTxid, tree } from "../helpers/e2e/storage-folder.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { startWatch } from "../helpers/e2e/walrust.ts";
 
 const IDLE_MS = 3000;

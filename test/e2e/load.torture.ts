@@ -1,9 +1,9 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
+import { followTree, sampleTree } from "../../src/bench/process-tree.ts";
+import { until } from "../../src/bench/until.ts";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
-import { followTree, sampleTree } from "../helpers/e2e/process-tree.ts";
 import { type Scene, scene } from "../helpers/e2e/scene.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { restored, startWalrust, startWatch } from "../helpers/e2e/walrust.ts";
 import { assertPrefix } from "../helpers/writers/assert-prefix.ts";
 import { startWriter } from "../helpers/writers/start-writer.ts";

@@ -2,10 +2,10 @@ import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
+import { until } from "../../src/bench/until.ts";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
 import { s3Storage } from "../helpers/e2e/s3-storage.ts";
 import { scene } from "../helpers/e2e/scene.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { metricsOf, restored, runWalrust, startWatch } from "../helpers/e2e/walrust.ts";
 import { HttpSink } from "../helpers/http-sink.ts";
 

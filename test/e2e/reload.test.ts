@@ -1,9 +1,9 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { until } from "../../src/bench/until.ts";
 import { addNotes, contentOf, expectRestored, openApplication } from "../helpers/e2e/application.ts";
 import { type Scene, scene } from "../helpers/e2e/scene.ts";
 import { headTxid } from "../helpers/e2e/storage-folder.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { restored, startWatch } from "../helpers/e2e/walrust.ts";
 
 /** Editors write a new file and put it in the place of the old one. */

@@ -4,9 +4,9 @@ import { createServer } from "node:http";
 import { type AddressInfo, createServer as createSocket } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { until } from "../../src/bench/until.ts";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
 import { type Scene, scene } from "../helpers/e2e/scene.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { runWalrust, startWalrust } from "../helpers/e2e/walrust.ts";
 import { type S3Server, startS3Server } from "../helpers/s3-server/server.ts";
 

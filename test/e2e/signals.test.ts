@@ -2,11 +2,11 @@ import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
+import { until } from "../../src/bench/until.ts";
 import { addNotes, contentOf, expectRestored, openApplication } from "../helpers/e2e/application.ts";
 import { s3Storage } from "../helpers/e2e/s3-storage.ts";
 import { type Scene, scene } from "../helpers/e2e/scene.ts";
 import { headTxid } from "../helpers/e2e/storage-folder.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { restored, runWalrust, startWatch, syncOnce } from "../helpers/e2e/walrust.ts";
 
 /** A signal to a process that waits is handled at once. */

@@ -4,6 +4,8 @@ import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
+import { type Child, spawnChild } from "../../src/bench/child.ts";
+import { until } from "../../src/bench/until.ts";
 import {
   type Application,
   addNotes,
@@ -11,10 +13,8 @@ import {
   expectRestored,
   openApplication,
 } from "../helpers/e2e/application.ts";
-import { type Child, spawnChild } from "../helpers/e2e/child.ts";
 import { type Scene, scene } from "../helpers/e2e/scene.ts";
 import { headTxid, ltxFiles } from "../helpers/e2e/storage-folder.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { restored, syncOnce } from "../helpers/e2e/walrust.ts";
 
 /* The stories of docs/guide.md: its commands and files, word for word, but that the storage is a folder of the test. */

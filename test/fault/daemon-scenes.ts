@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { expect, onTestFinished } from "vitest";
+import type { Child } from "../../src/bench/child.ts";
+import { until } from "../../src/bench/until.ts";
 import { type Application, addNotes, contentOf, openApplication } from "../helpers/e2e/application.ts";
-import type { Child } from "../helpers/e2e/child.ts";
 import { type Scene, scene } from "../helpers/e2e/scene.ts";
 import { tempFolder } from "../helpers/e2e/temp-folder.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { runWalrust } from "../helpers/e2e/walrust.ts";
 import { assertPrefix } from "../helpers/writers/assert-prefix.ts";
 import { startWriter, type Writer } from "../helpers/writers/start-writer.ts";

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import type { Child } from "../helpers/e2e/child.ts";
+import type { Child } from "../../src/bench/child.ts";
+import { until } from "../../src/bench/until.ts";
 import type { Scene } from "../helpers/e2e/scene.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { startWalrust } from "../helpers/e2e/walrust.ts";
 
 /** Before the operation, with half of what it writes, or when it is done and nobody knows yet. */

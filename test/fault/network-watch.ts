@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import { expect } from "vitest";
+import { until } from "../../src/bench/until.ts";
 import {
   type Application,
   addNotes,
@@ -9,7 +10,6 @@ import {
 } from "../helpers/e2e/application.ts";
 import { type S3Storage, s3Storage } from "../helpers/e2e/s3-storage.ts";
 import { type Scene, scene } from "../helpers/e2e/scene.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { runWalrust, startWatch } from "../helpers/e2e/walrust.ts";
 import type { NetworkFault } from "./network-faults.ts";
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { until } from "../../src/bench/until.ts";
 import { type Application, addNotes, openApplication } from "../helpers/e2e/application.ts";
 import { type Scene, scene } from "../helpers/e2e/scene.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { runWalrust, startWatch, type Watch } from "../helpers/e2e/walrust.ts";
 import { Litestream, type Place, rowsOf } from "./helpers/litestream.ts";
 import { type RealServer, startSeaweedFs } from "./helpers/servers.ts";

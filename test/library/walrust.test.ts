@@ -4,11 +4,11 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import Database from "better-sqlite3";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { spawnChild } from "../../src/bench/child.ts";
+import { until } from "../../src/bench/until.ts";
 import type * as Library from "../../src/index.ts";
 import { addNotes, contentOf, openApplication } from "../helpers/e2e/application.ts";
-import { spawnChild } from "../helpers/e2e/child.ts";
 import { type Scene, scene } from "../helpers/e2e/scene.ts";
-import { until } from "../helpers/e2e/until.ts";
 
 // What is shipped: the library starts the program that lies beside it.
 const LIBRARY = pathToFileURL(path.resolve("dist/index.js")).href;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { spawnChild } from "../helpers/e2e/child.ts";
+import { spawnChild } from "../../src/bench/child.ts";
 import { tempFolder } from "../helpers/e2e/temp-folder.ts";
 
 /** Each is a class of python/tests/test_walrust.py. */

@@ -12,9 +12,9 @@ import { join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import Database from "better-sqlite3";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { until } from "../../src/bench/until.ts";
 import { addNotes, openApplication } from "../helpers/e2e/application.ts";
 import { type Scene, scene } from "../helpers/e2e/scene.ts";
-import { until } from "../helpers/e2e/until.ts";
 import { runWalrust, startWatch } from "../helpers/e2e/walrust.ts";
 
 /*

@@ -1,5 +1,5 @@
-import { type Child, spawnChild } from "../helpers/e2e/child.ts";
-import { until } from "../helpers/e2e/until.ts";
+import { type Child, spawnChild } from "../../src/bench/child.ts";
+import { until } from "../../src/bench/until.ts";
 import type { Course } from "./course.ts";
 import type { Role } from "./mix.ts";
 import type { Progress } from "./records.ts";

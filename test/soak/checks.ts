@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Exit } from "../helpers/e2e/child.ts";
+import type { Exit } from "../../src/bench/child.ts";
 import { dice } from "../helpers/e2e/dice.ts";
 import type { Applications } from "./applications.ts";
 import type { Course } from "./course.ts";

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { median, quantile } from "../../bench/measure/statistics.ts";
+import { median, quantile } from "../../src/bench/statistics.ts";
 import { parseArguments, type SoakOptions, USAGE, UsageError } from "./arguments.ts";
 import { drawReport, trendText } from "./drawing.ts";
 import { type Judged, judge, shown } from "./series.ts";

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Child, spawnChild } from "../helpers/e2e/child.ts";
+import { type Child, spawnChild } from "../../src/bench/child.ts";
 
 /** The folders and files of a run, and the program that it runs. */
 export interface Place {

@@ -1,5 +1,5 @@
 import { readdirSync, readlinkSync } from "node:fs";
-import { sampleTree, type TreeSample } from "../helpers/e2e/process-tree.ts";
+import { sampleTree, type TreeSample } from "../../src/bench/process-tree.ts";
 
 export interface ProcessSample extends TreeSample {
   readonly threads: number;

@@ -1,8 +1,8 @@
 import { appendFileSync, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { folderState } from "../../bench/measure/folder.ts";
-import { quantile } from "../../bench/measure/statistics.ts";
+import { folderState } from "../../src/bench/folder.ts";
+import { quantile } from "../../src/bench/statistics.ts";
 import type { Applications } from "./applications.ts";
 import type { Course } from "./course.ts";
 import type { Daemon } from "./daemon.ts";

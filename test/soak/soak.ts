@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { spawnChild } from "../helpers/e2e/child.ts";
-import { until } from "../helpers/e2e/until.ts";
+import { spawnChild } from "../../src/bench/child.ts";
+import { until } from "../../src/bench/until.ts";
 import { freePorts } from "../interop/helpers/program.ts";
 import { Applications } from "./applications.ts";
 import type { SoakOptions } from "./arguments.ts";

@@ -2,8 +2,8 @@ import { type ChildProcess, fork } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { folderState } from "../../bench/measure/folder.ts";
-import { until } from "../helpers/e2e/until.ts";
+import { folderState } from "../../src/bench/folder.ts";
+import { until } from "../../src/bench/until.ts";
 import { startSeaweedFs } from "../interop/helpers/servers.ts";
 import type { SoakOptions } from "./arguments.ts";
 

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished } from "vitest";
+import { until } from "../../../src/bench/until.ts";
 import { assertPrefix } from "../writers/assert-prefix.ts";
 import { startWriter } from "../writers/start-writer.ts";
 import { s3Storage } from "./s3-storage.ts";
 import { scene } from "./scene.ts";
-import { until } from "./until.ts";
 import { runWalrust, startWatch } from "./walrust.ts";
 
 /**

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished } from "vitest";
-import { type Child, type Exit, spawnChild } from "./child.ts";
+import { type Child, type Exit, spawnChild } from "../../../src/bench/child.ts";
+import { NoHope, type UntilOptions, until } from "../../../src/bench/until.ts";
 import type { Scene } from "./scene.ts";
 import { headTxid } from "./storage-folder.ts";
-import { NoHope, type UntilOptions, until } from "./until.ts";
 
 /** The program as it is shipped. */
 const PROGRAM = fileURLToPath(new URL("../../../dist/cli.js", import.meta.url));

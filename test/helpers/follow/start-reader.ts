@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished } from "vitest";
-import { spawnChild } from "../e2e/child.ts";
-import { NoHope, until } from "../e2e/until.ts";
+import { spawnChild } from "../../../src/bench/child.ts";
+import { NoHope, until } from "../../../src/bench/until.ts";
 
 export interface ReaderOptions {
   readonly holdMs?: number;

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import { onTestFinished } from "vitest";
-import { type Child, type Exit, spawnChild } from "../../helpers/e2e/child.ts";
+import { type Child, type Exit, spawnChild } from "../../../src/bench/child.ts";
 import type { Scene } from "../../helpers/e2e/scene.ts";
 import { programFrom } from "./program.ts";
 

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { NoHope, until } from "../../helpers/e2e/until.ts";
+import { NoHope, until } from "../../../src/bench/until.ts";
 
 export interface RunningProgram {
   readonly folder: string;

@@ -1,8 +1,8 @@
 import { copyFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { followTree } from "../../test/helpers/e2e/process-tree.ts";
-import { folderState } from "../measure/folder.ts";
-import { drain, makeDatabases, prove, theOnly, watchOne } from "../measure/session.ts";
+import { folderState } from "../folder.ts";
+import { followTree } from "../process-tree.ts";
+import { drain, makeDatabases, prove, theOnly, watchOne } from "../session.ts";
 import { KNOBS_TEXT } from "../tools/tool.ts";
 import type { Workload } from "../workload.ts";
 
@@ -11,7 +11,9 @@ const SAMPLE_EVERY_MS = 50;
 /** What the tool costs an application that commits without a pause, and what that costs in disk and memory. */
 export const L2: Workload = {
   id: "L2",
+  name: "throughput",
   title: "one writer at full speed",
+  compares: true,
   knobs: (options) => [
     `one row a commit, synchronous NORMAL, its own autocheckpoint at 1000 pages, ${options.seconds} s`,
     "the same writer alone just before",

@@ -4,7 +4,7 @@ import { join } from "node:path";
 /** An object that became durable: the moment its final name appeared (both tools write aside, fsync, then rename or link). */
 export interface Arrival {
   readonly name: string;
-  /** CLOCK_MONOTONIC, as Python's time.monotonic_ns. */
+  /** Of process.hrtime (CLOCK_MONOTONIC): the same in all processes of a machine. */
   readonly atNs: bigint;
 }
 

@@ -1,10 +1,10 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Child } from "../../test/helpers/e2e/child.ts";
-import { sampleTree } from "../../test/helpers/e2e/process-tree.ts";
-import { drain, makeDatabases, prove, watchMany } from "../measure/session.ts";
-import { median } from "../measure/statistics.ts";
+import type { Child } from "../child.ts";
+import { sampleTree } from "../process-tree.ts";
+import { drain, makeDatabases, prove, watchMany } from "../session.ts";
+import { median } from "../statistics.ts";
 import { KNOBS_TEXT } from "../tools/tool.ts";
 import type { Workload } from "../workload.ts";
 
@@ -14,7 +14,9 @@ const SAMPLES = 5;
 /** Memory of the process tree while nothing is written, by number of databases. */
 export const M1: Workload = {
   id: "M1",
+  name: "memory",
   title: "idle memory",
+  compares: true,
   knobs: (options) => [
     `${options.sizes.join(", ")} databases of 0.1 MB`,
     `sampled ${SAMPLES} times, a second apart, from ${SETTLE_SECONDS} s after the first copies were done`,

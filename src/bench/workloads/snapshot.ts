@@ -1,12 +1,14 @@
-import { sampleTree } from "../../test/helpers/e2e/process-tree.ts";
-import { drain, makeDatabases, prove, watchOne } from "../measure/session.ts";
+import { sampleTree } from "../process-tree.ts";
+import { drain, makeDatabases, prove, watchOne } from "../session.ts";
 import { KNOBS_TEXT } from "../tools/tool.ts";
 import type { Workload } from "../workload.ts";
 
 /** From the start of the daemon until the first copy of a large closed database is durable in a folder. */
 export const S1: Workload = {
   id: "S1",
+  name: "snapshot",
   title: "first snapshot of one large database",
+  compares: true,
   knobs: (options) => [
     `${options.megabytes} MB of text rows, page size 4096`,
     ...KNOBS_TEXT,

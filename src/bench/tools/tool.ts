@@ -1,4 +1,4 @@
-import type { Child } from "../../test/helpers/e2e/child.ts";
+import type { Child } from "../child.ts";
 
 /** A program that copies live databases into a folder: walrust, or the one that it is measured against. */
 export interface Tool {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { spawnChild } from "../../test/helpers/e2e/child.ts";
+import { spawnChild } from "../child.ts";
 import { writeConfiguration } from "./configuration.ts";
 import { type BenchStorage, type Job, KNOBS, type Tool } from "./tool.ts";
 

@@ -1,8 +1,8 @@
-import { type Child, spawnChild } from "../../test/helpers/e2e/child.ts";
-import { until } from "../../test/helpers/e2e/until.ts";
-import { VoidRun } from "../workload.ts";
+import { type Child, spawnChild } from "./child.ts";
+import { until } from "./until.ts";
+import { VoidRun } from "./workload.ts";
 
-/** The application of a run: writer.py in a process of its own. */
+/** The application of a run, in a process of its own. */
 export interface Writer {
   /** Makes a closed database of about `megabytes`. */
   fill(path: string, megabytes: number): Promise<Filled>;
@@ -30,24 +30,25 @@ export interface Flood {
 
 export interface LoneCommit {
   readonly rows: number;
-  /** CLOCK_MONOTONIC when COMMIT had returned, in decimal. */
+  /** Of process.hrtime (CLOCK_MONOTONIC) when COMMIT had returned, in decimal. */
   readonly committedNs: string;
 }
 
 /** Lone commits come this far apart: always after a quiet sync interval, at no fixed phase of anybody's timer. */
 export const LONE_GAP_SECONDS = { least: 2.5, most: 3.5 } as const;
 
-export function pythonWriter(script: string): Writer {
+/** @param program dist/bench-writer.js (writer-process.ts) */
+export function writerProcess(program: string): Writer {
   const start = (...args: readonly (string | number)[]): Child =>
-    spawnChild("python3", [script, ...args.map(String)]);
+    spawnChild(process.execPath, [program, ...args.map(String)]);
   return {
     fill: async (path, megabytes) => {
-      const exit = await start("fill", path, "--megabytes", megabytes).exited;
+      const exit = await start("fill", path, megabytes).exited;
       if (exit.code !== 0) throw new Error(`the writer failed: ${exit.stderr}`);
       return JSON.parse(exit.stdout) as Filled;
     },
     flood: async (path, seconds) => {
-      const child = start("flood", path, "--seconds", seconds);
+      const child = start("flood", path, seconds);
       await until("the writer's result", () => child.lines.length > 0 || !child.running(), {
         limitMs: seconds * 1000 + 60_000,
       });
@@ -60,12 +61,9 @@ export function pythonWriter(script: string): Writer {
       return { ...(JSON.parse(line) as Omit<Flood, "end">), end };
     },
     lone: (path, { commits, seed }) =>
-      start(
-        ...["lone", path, "--commits", commits, "--seed", seed],
-        ...["--least", LONE_GAP_SECONDS.least, "--most", LONE_GAP_SECONDS.most],
-      ),
+      start("lone", path, commits, LONE_GAP_SECONDS.least, LONE_GAP_SECONDS.most, seed),
     check: async (path, rows) => {
-      const exit = await start("check", path, "--rows", rows).exited;
+      const exit = await start("check", path, rows).exited;
       if (exit.code !== 0)
         throw new VoidRun(`${path} differs from the writer's record: ${exit.stdout}${exit.stderr}`);
     },

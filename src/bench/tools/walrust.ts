@@ -1,6 +1,6 @@
 import { accessSync, constants } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { type Child, spawnChild } from "../../test/helpers/e2e/child.ts";
+import { type Child, spawnChild } from "../child.ts";
 import { writeConfiguration } from "./configuration.ts";
 import { type BenchStorage, type Job, KNOBS, type Tool } from "./tool.ts";
 

@@ -1,10 +1,15 @@
-import type { Writer } from "./measure/writer.ts";
 import type { Tool } from "./tools/tool.ts";
+import type { Writer } from "./writer.ts";
 
 /** One measured path of the table of goals: what is done with a tool, and what comes out. */
 export interface Workload {
+  /** Of the table of goals. */
   readonly id: string;
+  /** What `walrust bench NAME` calls it; undefined: only the comparisons of this repository measure it. */
+  readonly name?: string;
   readonly title: string;
+  /** Other tools can be measured in the same way. */
+  readonly compares: boolean;
   /** What both tools are given alike; printed above the results. */
   knobs(options: BenchOptions): readonly string[];
   /** Rows of the result, in the order of the table. */
@@ -20,6 +25,8 @@ export interface Measure {
   readonly name: string;
   readonly unit: string;
   readonly better: "more" | "less";
+  /** What `--assert` holds the median against. */
+  readonly goal?: number;
 }
 
 /** What a run may use besides the tool. */
@@ -35,6 +42,8 @@ export interface Bench {
 export interface BenchOptions {
   /** Size of the large database of S1, R1 and Q1. */
   readonly megabytes: number;
+  /** Size of the database of C1. */
+  readonly codecMegabytes: number;
   /** How long the writers of L2 and the idle watch of I1 go on. */
   readonly seconds: number;
   /** Lone commits of L1. */

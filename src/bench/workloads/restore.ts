@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { followTree } from "../../test/helpers/e2e/process-tree.ts";
-import { drain, makeDatabases, theOnly, watchOne } from "../measure/session.ts";
+import { followTree } from "../process-tree.ts";
+import { drain, makeDatabases, theOnly, watchOne } from "../session.ts";
 import { KNOBS_TEXT } from "../tools/tool.ts";
 import { VoidRun, type Workload } from "../workload.ts";
 
@@ -9,7 +9,9 @@ const SAMPLE_EVERY_MS = 25;
 /** From the start of the restore program to its end: one large snapshot out of a folder. */
 export const R1: Workload = {
   id: "R1",
+  name: "restore",
   title: "restore of one large database",
+  compares: true,
   knobs: (options) => [
     `${options.megabytes} MB of text rows, page size 4096`,
     "integrity check of the tool off (the harness checks)",

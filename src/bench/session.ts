@@ -1,10 +1,10 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Child } from "../../test/helpers/e2e/child.ts";
-import { until } from "../../test/helpers/e2e/until.ts";
-import type { BenchDatabase, BenchStorage, Job, Tool } from "../tools/tool.ts";
-import { type Bench, VoidRun } from "../workload.ts";
 import { type Arrivals, watchArrivals } from "./arrivals.ts";
+import type { Child } from "./child.ts";
+import type { BenchDatabase, BenchStorage, Job, Tool } from "./tools/tool.ts";
+import { until } from "./until.ts";
+import { type Bench, VoidRun } from "./workload.ts";
 import type { Filled } from "./writer.ts";
 
 const FIRST_COPY_LIMIT_MS = 180_000;

@@ -1,16 +1,18 @@
-import { until } from "../../test/helpers/e2e/until.ts";
-import { drain, makeDatabases, prove, theOnly, watchOne } from "../measure/session.ts";
-import { quantile } from "../measure/statistics.ts";
-import { LONE_GAP_SECONDS, type LoneCommit } from "../measure/writer.ts";
+import { drain, makeDatabases, prove, theOnly, watchOne } from "../session.ts";
+import { quantile } from "../statistics.ts";
 import { KNOBS_TEXT } from "../tools/tool.ts";
+import { until } from "../until.ts";
 import type { Workload } from "../workload.ts";
+import { LONE_GAP_SECONDS, type LoneCommit } from "../writer.ts";
 
 const LATEST_ARRIVAL_MS = 20_000;
 
 /** From the return of a lone COMMIT to the moment its object is durable in a folder. */
 export const L1: Workload = {
   id: "L1",
+  name: "latency",
   title: "lone commit to durable",
+  compares: true,
   knobs: (options) => [
     "1 database of 0.1 MB",
     `${options.commits} commits, ${LONE_GAP_SECONDS.least} to ${LONE_GAP_SECONDS.most} s apart`,
