@@ -2,11 +2,11 @@ import { createHash, type Hash } from "node:crypto";
 import { createSHA256, type IHasher } from "hash-wasm";
 
 /**
- * SHA-256 by two engines that agree: hash-wasm for the short bodies of increments, and the platform's own, with the processor's SHA instructions,
- * for long ones, where it is five times as fast (350 and 1,700 MB/s here, `node bench/codec.mjs`) and hashing would be most of the work of a snapshot
- * or a restore. Which one a body gets depends on its length alone.
+ * SHA-256 by two engines that agree: hash-wasm for bodies of about a page, and the platform's own, with the processor's SHA instructions, for longer
+ * ones, where it is three to four times as fast: hash-wasm would take more time there than all else that is done to an increment. Which one a body
+ * gets depends on its length alone.
  */
-const LONG_BYTES = 256 * 1024;
+const LONG_BYTES = 4096;
 
 /** Making a hasher instantiates a WebAssembly module, so one is kept: it is used without an await in between. */
 let shortHasher: IHasher | undefined;

@@ -10,8 +10,11 @@ export interface ProcessIdentity {
   readonly started: string;
 }
 
+let ownStart: string | undefined;
+
 export function ownIdentity(): ProcessIdentity {
-  return { host: hostname(), pid: process.pid, started: startOfProcess(process.pid) ?? "" };
+  ownStart ??= startOfProcess(process.pid) ?? "";
+  return { host: hostname(), pid: process.pid, started: ownStart };
 }
 
 /** Another one after every start of the machine, and on each of its copies; empty where that is not known. */

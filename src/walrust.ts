@@ -1,8 +1,8 @@
 import type { Clock } from "./clock.ts";
 import type { Environment } from "./config/environment.ts";
 import type { DatabaseSettings, Settings } from "./config/settings.ts";
+import type { TaskResult } from "./daemon/active-task.ts";
 import type { ConfigSource } from "./daemon/config-follower.ts";
-import type { TaskResult } from "./daemon/database-task.ts";
 import type { SnapshotTaken } from "./daemon/snapshot-now.ts";
 import type { EventSink } from "./events.ts";
 import type { Follower, FollowOptions } from "./follow/follower.ts";
@@ -24,6 +24,8 @@ export interface WalrustDependencies {
   readonly clock: Clock;
   readonly env: Environment;
   readonly log: Log;
+  /** See StorageDependencies. */
+  readonly mayBlock?: boolean;
 }
 
 export interface JobOptions {
@@ -49,9 +51,10 @@ export async function openWalrust(
   settings: Pick<Settings, "storage"> & Partial<Pick<Settings, "metrics">>,
   dependencies: WalrustDependencies,
 ): Promise<OpenedWalrust> {
-  const { clock, env, log } = dependencies;
+  const { clock, env, log, mayBlock } = dependencies;
   const requests = settings.metrics && new RequestCounts();
-  const storage = await openStorage(settings.storage, { clock, env, logger: log, onRequest: requests?.note });
+  const shared = { clock, env, logger: log, mayBlock, onRequest: requests?.note };
+  const storage = await openStorage(settings.storage, shared);
   const isEncrypted = settings.storage.encryption !== undefined;
   return new OpenedWalrust(isEncrypted ? storage : new UnencryptedStorage(storage), dependencies, requests);
 }

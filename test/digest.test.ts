@@ -24,14 +24,14 @@ test("several run beside one another, and an abandoned one leaves nothing behind
   expect([a.finish(), c.finish()]).toEqual([ABC, ABC]);
 });
 
-test.each([0, 1, 262_143, 262_144, 262_145, 1_000_000])(
+test.each([0, 1, 4095, 4096, 4097, 100_000, 1_000_000])(
   "%d bytes, whichever engine hashes them",
   async (size) => {
     const bytes = Buffer.alloc(size, "bytes that repeat ");
     const expected = createHash("sha256").update(bytes).digest("hex");
     expect(await sha256Hex(bytes)).toBe(expected);
     const sha = await Sha256.begin();
-    const reused = Buffer.alloc(100_000);
+    const reused = Buffer.alloc(3000);
     for (let at = 0; at < size; at += reused.length) {
       const piece = reused.subarray(0, bytes.copy(reused, 0, at));
       sha.update(piece); // the memory is used again for the next piece

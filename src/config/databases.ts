@@ -24,6 +24,13 @@ export interface ResolvedDatabases {
   readonly globs: readonly GlobSettings[];
 }
 
+interface SharedSources extends DatabaseSources {
+  readonly share: Share;
+}
+
+/** Returns the same object for all that are equal: thousands of databases have the same settings. */
+type Share = <T extends SyncSettings | RetentionSettings>(settings: T) => T;
+
 interface GlobClaim {
   readonly settings: GlobSettings;
   readonly location: Location;
@@ -36,7 +43,8 @@ type Claim = ({ readonly kind: "database" } & DatabaseClaim) | ({ readonly kind:
  * Which databases, under which names, with which settings. Errors: CONFIG_INVALID for a database named twice, for two with
  * one key prefix (through patterns too, as far as their files exist now), for a prefix that cannot be a key.
  */
-export async function resolveDatabases(sources: DatabaseSources): Promise<ResolvedDatabases> {
+export async function resolveDatabases(given: DatabaseSources): Promise<ResolvedDatabases> {
+  const sources = { ...given, share: sharing() };
   const { loaded, file, paths } = sources;
   const configured = file.databases.map((entry, index) =>
     claimOf(sources, entry, loaded.folder, loaded.locate(["databases", index, "path"])),
@@ -73,7 +81,7 @@ async function claimMatches(
 
 /** A path that the file knows, by itself or through a pattern, keeps the name and the settings that it has there. */
 async function claimArgument(
-  sources: DatabaseSources,
+  sources: SharedSources,
   configured: readonly Claim[],
   argument: string,
 ): Promise<Claim> {
@@ -93,10 +101,15 @@ function addressOf(claim: Claim): string {
   return claim.kind === "glob" ? claim.settings.pattern : claim.settings.path;
 }
 
-function claimOf(sources: DatabaseSources, entry: DatabaseEntry, folder: string, location: Location): Claim {
-  const { file, flags } = sources;
-  const sync = completeSync({ ...file.sync, ...entry.sync, ...flags.sync });
-  const retention = { ...DEFAULT_RETENTION, ...file.retention, ...entry.retention, ...flags.retention };
+function claimOf(sources: SharedSources, entry: DatabaseEntry, folder: string, location: Location): Claim {
+  const { file, flags, share } = sources;
+  const sync = share(completeSync({ ...file.sync, ...entry.sync, ...flags.sync }));
+  const retention = share({
+    ...DEFAULT_RETENTION,
+    ...file.retention,
+    ...entry.retention,
+    ...flags.retention,
+  });
   refuseNoRetention(retention, location);
   const absolute = path.resolve(folder, entry.path);
   if (absolute.length > LONGEST_TEXT)
@@ -114,6 +127,15 @@ function claimOf(sources: DatabaseSources, entry: DatabaseEntry, folder: string,
   }
   const name = checkedName(prefix.prefix ?? stemOf(absolute), location);
   return { kind: "database", settings: { path: absolute, name, sync, retention }, location };
+}
+
+function sharing(): Share {
+  const known = new Map<string, unknown>();
+  return <T>(settings: T) => {
+    const text = JSON.stringify(settings);
+    if (!known.has(text)) known.set(text, settings);
+    return known.get(text) as T; // of the same keys
+  };
 }
 
 /** The poll floor follows the sync interval unless somebody says otherwise. */

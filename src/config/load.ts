@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { WalrustError } from "../errors.ts";
 import type { ConfigLayer } from "./config-file.ts";
-import { parseToml, type TomlDocument } from "./toml.ts";
+import type { TomlDocument } from "./toml.ts";
 
 export const CONFIG_FILE_NAME = "walrust.toml";
 
@@ -26,13 +26,17 @@ export async function loadConfig(given: string | undefined, cwd: string): Promis
   const shown = given ?? CONFIG_FILE_NAME;
   const file = configPath(given, cwd);
   const text = await readText(file, shown, given !== undefined);
-  const document = parseToml(text ?? "", shown);
+  const document = text === undefined ? nothing(shown) : (await import("./toml.ts")).parseToml(text, shown);
   return {
     value: document.value,
     folder: path.dirname(file),
     file: text === undefined ? undefined : file,
     locate: (keyPath) => locate(document, keyPath),
   };
+}
+
+function nothing(file: string): TomlDocument {
+  return { file, value: {}, lineOf: () => 1 };
 }
 
 async function readText(file: string, shown: string, required: boolean): Promise<string | undefined> {

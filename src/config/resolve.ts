@@ -1,7 +1,7 @@
 import path from "node:path";
 import { WalrustError } from "../errors.ts";
 import { type ConfigFile, type ConfigLayer, checkLayer } from "./config-file.ts";
-import { completeSync, expandGlobs, type ResolvedDatabases, resolveDatabases } from "./databases.ts";
+import type { ResolvedDatabases } from "./databases.ts";
 import {
   DEFAULT_COMPACTION,
   DEFAULT_METRICS,
@@ -21,6 +21,7 @@ import type {
   MetricsSettings,
   RetentionPolicy,
   Settings,
+  SyncSettings,
 } from "./settings.ts";
 import { storageSettings } from "./storage-settings.ts";
 
@@ -64,12 +65,15 @@ export async function resolveWithProvenance(
 ): Promise<{ readonly settings: Settings; readonly provenance: Provenance }> {
   const sources = await readSources(given);
   const settings = await joined(sources);
-  return { settings, provenance: provenanceOf(sources, settings) };
+  const { completeSync } = await import("./databases.ts");
+  const sync = completeSync({ ...sources.file.sync, ...sources.flags.sync });
+  return { settings, provenance: provenanceOf(sources, settings, sync) };
 }
 
 async function joined(sources: CheckedSources): Promise<Settings> {
   const { loaded, file, flags, given } = sources;
   const storage = storageSettings(sources);
+  const { resolveDatabases } = await import("./databases.ts");
   const databases = await resolveDatabases({ loaded, file, flags, paths: given.paths, cwd: given.cwd });
   const daemon = daemonSettings(sources, storage.concurrency);
   refuseObserverBeside(databases, daemon);
@@ -84,7 +88,7 @@ async function joined(sources: CheckedSources): Promise<Settings> {
   });
 }
 
-/** The same without the databases: to restore, nothing of the machine that the file describes has to be there. */
+/** The same without the databases, nor what finds them: to restore, nothing of the machine that the file describes has to be there. */
 export async function resolveStorageSettings(
   given: Omit<ConfigSources, "paths" | "once" | "takeOver" | "exec">,
 ): Promise<StorageOnlySettings> {
@@ -99,6 +103,7 @@ export async function resolveCompaction(
 ): Promise<StorageOnlySettings & RetentionPolicy> {
   const sources = await readSources({ ...given, paths: [] });
   const { loaded, file, flags } = sources;
+  const { expandGlobs, resolveDatabases } = await import("./databases.ts");
   const resolved = await resolveDatabases({ loaded, file, flags, paths: [], cwd: given.cwd });
   const databases = [...resolved.databases, ...(await expandGlobs(resolved))];
   const general = { ...DEFAULT_RETENTION, ...file.retention };
@@ -118,8 +123,11 @@ async function readSources(given: ConfigSources): Promise<CheckedSources> {
   return { loaded, file, flagSource, flags, environment: readEnvironment(given.env), given };
 }
 
-function provenanceOf({ loaded, file, flags }: CheckedSources, settings: Settings): Provenance {
-  const sync = completeSync({ ...file.sync, ...flags.sync });
+function provenanceOf(
+  { loaded, file, flags }: CheckedSources,
+  settings: Settings,
+  sync: SyncSettings,
+): Provenance {
   const retention = { ...DEFAULT_RETENTION, ...file.retention, ...flags.retention };
   const tables = (loaded.value["databases"] ?? []) as readonly Readonly<Record<string, unknown>>[];
   const overrides = file.databases.flatMap((entry, index) => {

@@ -65,3 +65,9 @@ export class Backoff {
     this.#tell({ kind: "failed", error, attempts: this.#attempts });
   }
 }
+
+/** Storage and the local disk come back; a database that cannot be read has to be opened again, and one that another writer has is left to it. */
+export function isOutwaited(error: WalrustError): boolean {
+  if (error.code === "STORAGE_FENCED") return false;
+  return error.exitCode === 4 || error.code === "LOCAL_DISK_FULL";
+}

@@ -12,16 +12,18 @@ import { bootId } from "../process-identity.ts";
 import { CheckpointerWatch } from "../sqlite/checkpointer-watch.ts";
 import type { Storage } from "../storage/storage.ts";
 import { CorePool } from "../wasm/core-pool.ts";
+import type { TaskDependencies, TaskResult } from "./active-task.ts";
 import { ConfigFollower, type ConfigSource, type NewSettings } from "./config-follower.ts";
 import { ControlServer } from "./control.ts";
 import type { ControlReplies } from "./control-protocol.ts";
-import { DatabaseTask, type TaskDependencies, type TaskResult } from "./database-task.ts";
+import { DatabaseTask } from "./database-task.ts";
+import { Garbage } from "./garbage.ts";
 import { openingLimit, workLimit } from "./limits.ts";
 import { Parking } from "./parking.ts";
 import { reconcile, type TaskChanges } from "./reconcile.ts";
 import { Upkeep } from "./upkeep.ts";
 import { Waker } from "./waker.ts";
-import { FolderWatcher } from "./watcher.ts";
+import { type BusyFiles, FolderWatcher } from "./watcher.ts";
 
 export interface DaemonOptions {
   readonly settings: Settings;
@@ -59,10 +61,14 @@ export async function runDaemon(options: DaemonOptions): Promise<readonly TaskRe
 
 /** What the tasks of one process share. */
 export async function taskDependencies(
-  options: Omit<DaemonOptions, "matches" | "version" | "onStarted">,
-  controlSocket = "",
+  options: Omit<DaemonOptions, "matches" | "version" | "onStarted" | "stop">,
+  {
+    controlSocket = "",
+    watcher = { setBusy: () => {} },
+    onMove,
+  }: { readonly controlSocket?: string; readonly watcher?: BusyFiles; readonly onMove?: () => void } = {},
 ): Promise<TaskDependencies> {
-  const { settings, storage, clock, events, log, stop, abort } = options;
+  const { settings, storage, clock, events, log, abort } = options;
   if (!storage.conditionalPut) {
     log.warn(
       { storage: storage.url },
@@ -74,7 +80,17 @@ export async function taskDependencies(
   const cores = new CorePool({ maxCores: MAX_CORES });
   const { core: scanCore } = await cores.acquire();
   return {
-    ...{ daemon: settings.daemon, storage, clock, events, cores, scanCore, stop, abort, controlSocket },
+    ...{
+      daemon: settings.daemon,
+      storage,
+      clock,
+      events,
+      cores,
+      scanCore,
+      abort,
+      controlSocket,
+      watcher,
+    },
     layout: settings.storage.layout,
     limitWork: workLimit(settings.daemon.uploaderConcurrency),
     limitOpening: openingLimit(),
@@ -83,7 +99,7 @@ export async function taskDependencies(
     onceHeld: new Set(),
     log,
     checkpointers: new CheckpointerWatch({ clock }),
-    parking: new Parking(clock),
+    parking: new Parking(clock, onMove),
   };
 }
 
@@ -91,6 +107,7 @@ class Daemon {
   readonly #options: DaemonOptions;
   readonly #watcher: FolderWatcher;
   readonly #waker: Waker;
+  readonly #garbage: Garbage;
   readonly #running = new Map<string, Running>();
   /** How databases ended that the settings and patterns still name, by path. */
   readonly #ended = new Map<string, Ended>();
@@ -105,8 +122,9 @@ class Daemon {
     this.#options = options;
     this.#settings = options.settings;
     this.#waker = new Waker(options.clock);
+    this.#garbage = new Garbage(options.clock);
     this.#follower = this.#configFollower();
-    this.#watcher = new FolderWatcher((folder, error) => {
+    this.#watcher = new FolderWatcher(options.clock, (folder, error) => {
       const { message } = toWalrustError(error);
       options.log.warn(
         { folder, reason: message },
@@ -130,15 +148,22 @@ class Daemon {
     await storage.check({ signal: stop });
     const control = settings.daemon.once ? undefined : await this.#listen();
     this.#options.onStarted?.(() => this.#statuses());
+    stop.addEventListener("abort", () => this.#stopAll(), { once: true });
     try {
-      const deps = this.#beginUpkeep(await taskDependencies(this.#options, control?.path ?? ""));
+      const shared = await taskDependencies(this.#options, {
+        controlSocket: control?.path ?? "",
+        watcher: this.#watcher,
+        onMove: this.#garbage.note,
+      });
+      const deps = this.#beginUpkeep(shared);
       await this.#refuseIfAllFailed(await this.#adjust(deps));
       if (!settings.daemon.once) await this.#follow(deps);
       await this.#allEnded();
       return [...this.#ended.values()].map(({ result }) => result);
     } finally {
-      for (const { task } of this.#running.values()) task.stop();
+      this.#stopAll();
       await this.#allEnded();
+      this.#garbage.close();
       await this.#upkeep?.close();
       await this.#watcher.close();
       await control?.close();
@@ -148,7 +173,8 @@ class Daemon {
   /** The tasks of what is returned are heard by it. One who syncs once and ends has no time for it. */
   #beginUpkeep(deps: TaskDependencies): TaskDependencies {
     if (deps.daemon.once) return deps;
-    this.#upkeep = new Upkeep({ ...deps, compaction: () => this.#settings.compaction });
+    const { stop } = this.#options;
+    this.#upkeep = new Upkeep({ ...deps, stop, compaction: () => this.#settings.compaction });
     this.#upkeep.start();
     return { ...deps, events: this.#upkeep.tap };
   }
@@ -181,8 +207,8 @@ class Daemon {
     return { key, txid: maxTxid, sizeBytes };
   }
 
-  /** Begins and ends tasks until exactly what the settings name is watched. Returns those that it began. */
-  async #adjust(deps: TaskDependencies): Promise<readonly DatabaseTask[]> {
+  /** Begins and ends tasks until exactly what the settings name is watched. Returns the first openings of those that it began. */
+  async #adjust(deps: TaskDependencies): Promise<readonly FirstOpening[]> {
     return this.#apply(await this.#changes(), deps);
   }
 
@@ -205,7 +231,7 @@ class Daemon {
   #apply(
     { start, stop, restart, adjust, refused }: TaskChanges,
     deps: TaskDependencies,
-  ): readonly DatabaseTask[] {
+  ): readonly FirstOpening[] {
     for (const { path } of stop) this.#leave(path, "dropped");
     for (const { path } of restart) this.#leave(path, "restarted");
     for (const database of adjust) this.#running.get(database.path)?.task.adjust(database);
@@ -228,35 +254,43 @@ class Daemon {
     running.task.stop();
   }
 
-  #start(database: DatabaseSettings, deps: TaskDependencies): DatabaseTask {
+  #start(database: DatabaseSettings, deps: TaskDependencies): FirstOpening {
     const { path } = database;
-    const task = new DatabaseTask(database, deps);
-    const unwatch = this.#watcher.watch(path, () => task.wake());
-    const endUpkeep = this.#upkeep?.attend(() => task.database);
-    const ended = task.run().then(async (result) => {
-      (await unwatch)();
-      endUpkeep?.();
-      const { isLeaving = false, isDropped = false } = this.#running.get(path) ?? {};
-      // how one ends that nobody wants any more is nobody's trouble
-      if (!isDropped) this.#ended.set(path, { database: task.database, result, byItself: !isLeaving });
-      this.#running.delete(path);
-      this.#waker.wake();
-    });
+    const task = new DatabaseTask(database, deps, this.#onEnded);
     this.#ended.delete(path);
     this.#refused.delete(path);
-    this.#running.set(path, { task, ended, isLeaving: false, isDropped: false });
-    return task;
+    this.#running.set(path, { task, isLeaving: false, isDropped: false });
+    void this.#watcher.watch(path, task);
+    this.#upkeep?.attend(task);
+    if (this.#options.stop.aborted) task.stop();
+    return task.begin();
+  }
+
+  readonly #onEnded = (task: DatabaseTask, result: TaskResult): void => {
+    const { database } = task;
+    const { path } = database;
+    this.#watcher.unwatch(path);
+    this.#upkeep?.leave(task);
+    const { isLeaving = false, isDropped = false } = this.#running.get(path) ?? {};
+    // how one ends that nobody wants any more is nobody's trouble
+    if (!isDropped) this.#ended.set(path, { database, result, byItself: !isLeaving });
+    this.#running.delete(path);
+    this.#waker.wake();
+  };
+
+  #stopAll(): void {
+    for (const { task } of this.#running.values()) task.stop();
   }
 
   async #allEnded(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+    while (this.#running.size > 0) await this.#waker.sleepUntil(Number.POSITIVE_INFINITY);
   }
 
   /** One bad database does not disturb the others; but where none can be opened, somebody has to know at once. */
-  async #refuseIfAllFailed(started: readonly DatabaseTask[]): Promise<void> {
+  async #refuseIfAllFailed(started: readonly FirstOpening[]): Promise<void> {
     const { databases } = this.#settings;
     if (databases.length === 0 || started.length > databases.length) return;
-    const failures = await Promise.all(started.map((task) => task.firstOpening));
+    const failures = await Promise.all(started);
     const [first] = failures;
     if (first && failures.every((failure) => failure !== undefined)) throw first;
   }
@@ -282,8 +316,8 @@ class Daemon {
   async #followConfig(stop: AbortSignal): Promise<void> {
     const follower = this.#follower;
     if (follower === undefined) return;
-    const unwatch = await this.#watcher.watchFile(follower.path, () => follower.wake());
-    await follower.run(stop).finally(unwatch);
+    await this.#watcher.watch(follower.path, follower);
+    await follower.run(stop).finally(() => this.#watcher.unwatch(follower.path));
   }
 
   /** Files that appeared or vanished, tasks that ended, or new settings. */
@@ -318,9 +352,11 @@ class Daemon {
   }
 }
 
+/** How it went; never rejects. */
+type FirstOpening = Promise<WalrustError | undefined>;
+
 interface Running {
   readonly task: DatabaseTask;
-  readonly ended: Promise<void>;
   /** Was told to end, and drains. */
   readonly isLeaving: boolean;
   /** Because the settings, or the patterns, no longer name it. */

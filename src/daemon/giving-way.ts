@@ -63,7 +63,7 @@ export class GivingWay {
       const outcome = this.#replica.giveWay();
       if (typeof outcome !== "string") return outcome;
       if (outcome === "free") return "free";
-      if (capture.pending.bytes > LARGE_BYTES) {
+      if (capture.pending.unsecuredBytes > LARGE_BYTES) {
         const copied = await capture.drainInSlices(); // while the application backfills
         if (copied.kind === "gap") return copied;
       }

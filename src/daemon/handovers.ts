@@ -29,8 +29,11 @@ const READERS_RETRY_MS = 500;
 const FAILURE_RETRY_MS = 2000;
 /** More than this is copied in slices before the pin moves. */
 const LARGE_BYTES = 1 << 20;
-/** A publication under way leaves less to copy: it is waited for until the log is so many times its least length. */
+/** More than this would keep the other databases waiting. */
+const MUCH_AT_ONCE_BYTES = 16 << 20;
+/** A publication leaves less to copy: one that is under way, or so near, is waited for until the log is so many times its least length. */
 const PATIENCE = 64;
+const SOON_MS = 300;
 
 /** How long a log is let go that we may only read, and that grows without end behind our pin. */
 const LET_GO_MS = 100;
@@ -63,6 +66,8 @@ export class Handovers {
   #retryAtMs = 0;
   #retryDelayMs = FIRST_RETRY_MS;
   #exceeded = false;
+  /** One is due, and nothing is to be done about it before a publication ends; the owner looks again then, and at each poll. */
+  #awaitsPublication = false;
   /** The last handover was one against a writer that does not pause. */
   #isBusy = false;
 
@@ -86,22 +91,32 @@ export class Handovers {
 
   /** The next time at which there is something to do, if any. */
   dueAtMs(lastCommitMs: number): number | undefined {
-    const dueAtMs = this.#due(lastCommitMs)?.atMs;
+    const dueAtMs = this.#awaitsPublication ? undefined : this.#due(lastCommitMs)?.atMs;
     const lookAtMs = this.#lastMs + MARK_ZERO_MS; // once: what has not grown by then is looked at as often as ever
     const isLookedAt = lookAtMs <= this.#clock.monotonicMs();
     if (!this.#isBusy || !this.#replica.link.atMarkZero || isLookedAt) return dueAtMs;
     return Math.min(dueAtMs ?? Number.POSITIVE_INFINITY, lookAtMs);
   }
 
-  /** Does one if it is due; what came of it is worth telling, or it is not. */
-  async doIfDue(lastCommitMs: number, isPublishing: boolean): Promise<HandoverNews | undefined> {
+  /**
+   * Does one if it is due; what came of it is worth telling, or it is not.
+   * @param publishing when pending frames are published: `under-way`, or a time; undefined: none are pending
+   */
+  async doIfDue(
+    lastCommitMs: number,
+    publishing: "under-way" | number | undefined,
+  ): Promise<HandoverNews | undefined> {
     if (this.frames >= MARK_ZERO_FRAMES) this.#replica.leaveMarkZero();
+    this.#awaitsPublication = false;
     const due = this.#due(lastCommitMs);
     const nowMs = this.#clock.monotonicMs();
     if (due === undefined || due.atMs > nowMs) return undefined;
     const { frames } = this;
-    const { minCheckpointPages, walTruncateThresholdPages: limit } = this.#sync();
-    if (isPublishing && frames < PATIENCE * minCheckpointPages) return undefined;
+    const { walTruncateThresholdPages: limit } = this.#sync();
+    const isPublishing = publishing === "under-way";
+    const isSoon = publishing !== undefined && (isPublishing || publishing <= nowMs + SOON_MS);
+    this.#awaitsPublication = isSoon && (isPublishing || this.#hasMuchToCopy) && !this.#isOverlong;
+    if (this.#awaitsPublication) return undefined;
     const truncate = limit > 0 && frames > limit;
     if (truncate && !this.#exceeded) {
       this.#exceeded = true;
@@ -123,8 +138,7 @@ export class Handovers {
 
   async #observe(isPublishing: boolean): Promise<HandoverOutcome> {
     const moved = await this.#copyAnd(observerHandover);
-    const isEndless = this.frames >= PATIENCE * Math.max(1, this.#sync().minCheckpointPages);
-    if (moved.kind !== "busy" || isPublishing || !isEndless) return moved;
+    if (moved.kind !== "busy" || isPublishing || !this.#isOverlong) return moved;
     const outcome = await this.#replica.letGoFor(LET_GO_MS);
     if (outcome.kind === "gap") return outcome;
     return { kind: "done", how: "optimistic", end: this.#replica.capture.state.log, heldMs: 0 };
@@ -133,9 +147,12 @@ export class Handovers {
   /** First most of what the shadow WAL must have, letting others run; what comes meanwhile is little. */
   async #copyAnd(begin: Parameters<Replica["handover"]>[0]): Promise<HandoverOutcome> {
     const { capture } = this.#replica;
-    if (capture.pending.bytes > LARGE_BYTES) {
+    if (this.#hasMuchToCopy) {
       const outcome = await capture.drainInSlices();
       if (outcome.kind === "gap") return outcome;
+      // The rest is copied with everybody waiting: a writer as fast as the disk is given another chance to be overtaken, as long as the log is not too long.
+      if (capture.pending.unsecuredBytes > MUCH_AT_ONCE_BYTES && !this.#isOverlong)
+        return { kind: "busy", why: "behind", heldMs: 0 };
     }
     return this.#replica.handover(begin);
   }
@@ -146,6 +163,7 @@ export class Handovers {
    * checkpoints, and the few frames behind the pin are left for the barrier.
    */
   async #chase(truncate: boolean): Promise<HandoverOutcome> {
+    if (this.frames > SHORT_FRAMES) await this.#shorten();
     let endFrames = 0;
     const moved = await this.#copyAnd((link, drain) => {
       endFrames = link.index()?.frames ?? 0;
@@ -159,6 +177,17 @@ export class Handovers {
     return this.#replica.handover((link, drain) => handover(link, drain, { barrier: BARRIER }));
   }
 
+  /**
+   * Of a long log, first what takes long and hinders nobody: the application's checkpoint keeps its writer waiting while the log is synced, so that
+   * is done before, and then this checkpoint is let come. All of it remains to be copied.
+   */
+  async #shorten(): Promise<void> {
+    const { link } = this.#replica;
+    await link.syncWal();
+    const endFrames = link.index()?.frames ?? 0;
+    if (this.#replica.movePinAhead()) await this.#waitForApplication(endFrames);
+  }
+
   /** Until the log is backfilled up to where the pin was moved. False: the application does not checkpoint by itself, or not now. */
   async #waitForApplication(endFrames: number): Promise<boolean> {
     const untilMs = this.#clock.monotonicMs() + CHASE_MS;
@@ -168,6 +197,14 @@ export class Handovers {
       await this.#clock.sleep(CHASE_PAUSE_MS);
     }
     return false;
+  }
+
+  get #isOverlong(): boolean {
+    return this.frames >= PATIENCE * Math.max(1, this.#sync().minCheckpointPages);
+  }
+
+  get #hasMuchToCopy(): boolean {
+    return this.#replica.capture.pending.unsecuredBytes > LARGE_BYTES;
   }
 
   #due(lastCommitMs: number) {

@@ -1,19 +1,18 @@
 import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
-import type { Waker } from "./waker.ts";
 
-/** Few databases are never parked: what a pin costs is nothing then, and a restart of the log is seen as it happens. */
-const KEPT_OPEN = 16;
+/** Few databases are never parked: what a pin costs is nothing then, and a restart of the log is seen as it happens. Each has up to 8 descriptors. */
+const KEPT_OPEN = 8;
 /** How long a database must have been quiet to be parked. */
 const QUIET_MS = 15_000;
 /** The same where so many are open that they must not wait for it. */
 const CROWD = 128;
 const CROWD_QUIET_MS = 2_000;
 /**
- * So many databases are begun with at once, from the opening until they are parked or turn out to be in use: what SQLite's connections
- * take in memory is hardly ever given back.
+ * So many databases are begun with at once, from the opening until they are parked or turn out to be in use: each takes 300 KB for that, most of it
+ * SQLite's, which is hardly ever given back.
  */
-const BEGUN_AT_ONCE = 24;
+const BEGUN_AT_ONCE = 8;
 /** How often all parked databases are looked at: two file system calls for each take about 10 microseconds. */
 const SHORTEST_LOOK_MS = 1_000;
 const LOOK_MS_PER_DATABASE = 0.5;
@@ -21,14 +20,13 @@ const LOOK_MS_PER_DATABASE = 0.5;
 const LOOKS_AT_ONCE = 200;
 
 export interface ParkedDatabase {
-  readonly waker: Waker;
-  /** Whether somebody wrote to it since it was parked; by two file system calls. */
-  readonly hasChanged: () => boolean;
+  /** Goes on with it if somebody wrote to it since it was parked, or if something is due; by two file system calls. Throws nothing. */
+  look(): void;
 }
 
 /**
  * Which databases of a process are held open, and the one look at all that are not (capture.md, "parked"). A parked database has no connection, no
- * descriptor, and no timer of its own; its task sleeps until it is woken: by a hint of the watcher, by this look, or by somebody's wish.
+ * descriptor, no timer and no promise: it is woken by a hint of the watcher, by this look, or by somebody's wish.
  */
 export class Parking {
   readonly #clock: Clock;
@@ -37,9 +35,12 @@ export class Parking {
   #begun = 0;
   #open = 0;
   #cancel: (() => void) | undefined;
+  readonly #onMove: () => void;
 
-  constructor(clock: Clock) {
+  /** @param onMove called whenever a database was opened, or parked */
+  constructor(clock: Clock, onMove: () => void = () => {}) {
     this.#clock = clock;
+    this.#onMove = onMove;
   }
 
   /** Waits for room to open one more database. The function returned says that it goes its way: parked, closed, or in use. Safe to call twice. */
@@ -58,6 +59,7 @@ export class Parking {
 
   opened(): void {
     this.#open += 1;
+    this.#onMove();
   }
 
   closed(): void {
@@ -79,15 +81,15 @@ export class Parking {
     return this.#parked.size;
   }
 
-  /** Sleeps until the database is woken, or `atMs` (monotonic clock). */
-  async rest(database: ParkedDatabase, atMs: number): Promise<void> {
+  /** From now on it is looked at; until `leave`. */
+  park(database: ParkedDatabase): void {
     this.#parked.add(database);
+    this.#onMove();
     this.#cancel ??= this.#clock.schedule(this.#pauseMs, () => this.#look());
-    try {
-      await database.waker.sleepUntil(atMs);
-    } finally {
-      this.#parked.delete(database);
-    }
+  }
+
+  leave(database: ParkedDatabase): void {
+    this.#parked.delete(database);
   }
 
   get #pauseMs(): number {
@@ -97,20 +99,11 @@ export class Parking {
   async #look(): Promise<void> {
     let looks = 0;
     for (const database of this.#parked) {
-      if (mayHaveChanged(database)) database.waker.wake();
+      database.look();
       looks += 1;
       if (looks % LOOKS_AT_ONCE === 0) await setImmediate();
     }
     this.#cancel =
       this.#parked.size === 0 ? undefined : this.#clock.schedule(this.#pauseMs, () => this.#look());
-  }
-}
-
-/** One that cannot be looked at is woken: its own task meets the error, and tells it. */
-function mayHaveChanged({ hasChanged }: ParkedDatabase): boolean {
-  try {
-    return hasChanged();
-  } catch {
-    return true;
   }
 }

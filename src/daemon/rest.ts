@@ -2,7 +2,6 @@ import type { KnownCopy } from "../replication/remote-head.ts";
 import type { Replica } from "../replication/replica.ts";
 import { type Sight, sightOf } from "../sqlite/sight.ts";
 import type { Handovers } from "./handovers.ts";
-import type { SnapshotFacts } from "./schedule.ts";
 import type { SnapshotMemory, Snapshots } from "./snapshots.ts";
 
 /** What is kept of a parked database (capture.md, "parked"): enough to go on without asking storage, and to see from outside that it changed. */
@@ -13,8 +12,6 @@ export interface Rest {
   readonly snapshots: SnapshotMemory;
   readonly lastPublishMs: number;
   readonly lastCommitMs: number;
-  /** They say when it has to be opened again though nothing changed: a snapshot is due. */
-  readonly snapshotFacts: SnapshotFacts;
 }
 
 export interface RestFacts {
@@ -49,7 +46,7 @@ export function restOf({
   if (published === undefined || newest === undefined) return undefined;
   const isDone = capture.pending.isEmpty && snapshots.isIdle && !manifest.isDirty && !replica.cursorIsStale;
   if (!isDone || handovers.frames > 0 || !link.atMarkZero) return undefined;
-  const sight = sightOf(link.facts.paths);
+  const sight = sightOf(link.facts.paths.database);
   if (Math.max(nowMs - sight.changedAtMs, quietForMs) < SETTLED_MS) return undefined;
   const index = link.index();
   const isBackfilled = index !== undefined && index.backfilledFrames === index.frames;
@@ -61,6 +58,5 @@ export function restOf({
       manifestWrittenMs: manifest.lastWrittenMs,
     },
     ...{ sight, snapshots: snapshots.memory, lastPublishMs, lastCommitMs },
-    snapshotFacts: snapshots.facts(lastCommitMs),
   };
 }

@@ -5,10 +5,11 @@ import type { DatabaseEvent, SnapshotTrigger } from "../events.ts";
 import type { PublishedFile } from "../replication/publisher.ts";
 import type { DutyOutcome, RepairReason, Replica } from "../replication/replica.ts";
 import type { CheckpointerWatch } from "../sqlite/checkpointer-watch.ts";
-import type { Backoff } from "./backoff.ts";
+import { type Backoff, isOutwaited } from "./backoff.ts";
 import { GivingWay } from "./giving-way.ts";
 import { type HandoverNews, Handovers } from "./handovers.ts";
 import { nameLastFiles } from "./last-files.ts";
+import type { Pace } from "./pace.ts";
 import type { Parking } from "./parking.ts";
 import { type Rest, restOf } from "./rest.ts";
 import { pollAt, publishAt } from "./schedule.ts";
@@ -27,6 +28,7 @@ export interface ServingOptions {
   readonly once: boolean;
   readonly shadowMaxSizeBytes: number;
   readonly checkpointers: CheckpointerWatch;
+  readonly pace: Pace;
   readonly parking: Parking;
   /** It was parked until now. */
   readonly rest?: Rest | undefined;
@@ -147,10 +149,11 @@ export class Serving {
   }
 
   async #round(): Promise<ServingEnd | undefined> {
-    const { clock, abort } = this.#options;
+    const { clock, abort, pace } = this.#options;
     const outcome = await this.#replica.capture.capture();
     this.#lastPollMs = clock.monotonicMs();
     if (outcome.kind === "gap") return outcome;
+    pace.note(this.#replica.capture.frames);
     if (outcome.commits > 0) {
       this.#snapshots.noteChange();
       this.#lastCommitMs = this.#lastPollMs;
@@ -160,7 +163,8 @@ export class Serving {
       this.#work = undefined;
       this.#options.waker.wake();
     });
-    const news = await this.#handovers.doIfDue(this.#lastCommitMs, this.#work !== undefined);
+    const publishing = this.#work === undefined ? this.#publishAtMs : "under-way";
+    const news = await this.#handovers.doIfDue(this.#lastCommitMs, publishing);
     if (news) this.#toldByHandover(news);
     await this.#giveWay();
     this.#boundShadow();
@@ -389,10 +393,4 @@ export class Serving {
         news satisfies never;
     }
   }
-}
-
-/** Storage and the local disk come back; a database that cannot be read has to be opened again, and one that another writer has is left to it. */
-function isOutwaited(error: WalrustError): boolean {
-  if (error.code === "STORAGE_FENCED") return false;
-  return error.exitCode === 4 || error.code === "LOCAL_DISK_FULL";
 }

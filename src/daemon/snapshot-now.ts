@@ -3,8 +3,8 @@ import type { PublishedFile } from "../replication/publisher.ts";
 import { DatabaseLock } from "../shadow/lock.ts";
 import { createShadowFolder, shadowFolder } from "../shadow/shadow-folder.ts";
 import { inspectDatabase } from "../sqlite/inspect.ts";
+import { ActiveTask, type TaskDependencies } from "./active-task.ts";
 import { askDaemon } from "./ask-daemon.ts";
-import { DatabaseTask, type TaskDependencies } from "./database-task.ts";
 
 export interface SnapshotTaken {
   readonly key: string;
@@ -41,8 +41,10 @@ async function snapshotHere(database: DatabaseSettings, deps: TaskDependencies):
     snapshot.catch(() => {}); // how the task ends says the same
   };
   const once = { ...deps, daemon: { ...deps.daemon, once: true } };
-  const { error } = await new DatabaseTask(database, once, { trigger: "command", done }).run();
-  if (error !== undefined) throw error;
+  const task = new ActiveTask(once, { database: () => database, asked: { trigger: "command", done } });
+  deps.abort.addEventListener("abort", () => task.stop(), { once: true });
+  const end = await task.run();
+  if (end.kind === "ended" && end.result.error !== undefined) throw end.result.error;
   if (taken === undefined) throw new Error("a task without an error has served its database");
   const { key, maxTxid, sizeBytes } = await taken;
   return { key, txid: maxTxid, sizeBytes, by: "here" };

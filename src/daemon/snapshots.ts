@@ -23,6 +23,13 @@ export interface SnapshotMemory {
   readonly lastTxid: bigint;
   readonly lastMs: number;
   readonly firstChangeMs: number;
+  readonly retryAtMs: number;
+}
+
+/** What decides when the next one is due, of a database that is captured up to `txid`. */
+export function snapshotFactsOf(memory: SnapshotMemory, txid: bigint, lastCommitMs: number): SnapshotFacts {
+  const { lastTxid, lastMs, firstChangeMs, retryAtMs } = memory;
+  return { changes: txid - lastTxid, firstChangeMs, lastCommitMs, lastSnapshotMs: lastMs, retryAtMs };
 }
 
 interface Request {
@@ -54,7 +61,7 @@ export class Snapshots {
   #lastMs: number;
   #newest: NewestSnapshot | undefined;
   #firstChangeMs: number;
-  #retryAtMs = 0;
+  #retryAtMs: number;
   #asked: Request | undefined;
 
   /** @param sync as of now */
@@ -72,6 +79,7 @@ export class Snapshots {
     const nowMs = clock.monotonicMs();
     const newest = replica.newestSnapshot;
     this.#newest = newest;
+    this.#retryAtMs = memory?.retryAtMs ?? 0;
     if (memory !== undefined) {
       this.#lastTxid = memory.lastTxid;
       this.#lastMs = memory.lastMs;
@@ -112,19 +120,11 @@ export class Snapshots {
     });
   }
 
-  /** What decides when the next one is due. */
-  facts(lastCommitMs: number): SnapshotFacts {
-    return {
-      changes: this.#changes,
-      firstChangeMs: this.#firstChangeMs,
-      lastCommitMs,
-      lastSnapshotMs: this.#lastMs,
-      retryAtMs: this.#retryAtMs,
-    };
-  }
-
   get memory(): SnapshotMemory {
-    return { lastTxid: this.#lastTxid, lastMs: this.#lastMs, firstChangeMs: this.#firstChangeMs };
+    return {
+      ...{ lastTxid: this.#lastTxid, lastMs: this.#lastMs },
+      ...{ firstChangeMs: this.#firstChangeMs, retryAtMs: this.#retryAtMs },
+    };
   }
 
   /** None is under way or asked for. */
@@ -209,6 +209,7 @@ export class Snapshots {
   }
 
   #due(lastCommitMs: number) {
-    return snapshotAt(this.facts(lastCommitMs), this.#sync());
+    const facts = snapshotFactsOf(this.memory, this.#replica.capture.state.txid, lastCommitMs);
+    return snapshotAt(facts, this.#sync());
   }
 }

@@ -3,7 +3,23 @@ import type { DatabaseSettings } from "../config/settings.ts";
 import type { WalrustError } from "../errors.ts";
 import type { DatabaseEvent } from "../events.ts";
 import type { DatabaseState, DatabaseStatus } from "../observability/database-status.ts";
+import type { KnownCopy } from "../replication/remote-head.ts";
+import type { Rest } from "./rest.ts";
 import type { ServingFacts } from "./serving-facts.ts";
+
+/** What was last known of one that is served no more. */
+type LastFacts = Pick<
+  ServingFacts,
+  "capturedTxid" | "publishedTxid" | "publishedTimestampMs" | "pendingBytes" | "newestSnapshot"
+>;
+
+/** Of one that is parked: storage has everything. */
+export interface ParkedStatus {
+  readonly rest: Pick<Rest, "copy">;
+  /** Unix ms. */
+  readonly sinceMs: number;
+  readonly lastPublishedAtMs: number | undefined;
+}
 
 type Phase = "opening" | "serving" | "parked" | "fenced" | "stopped";
 
@@ -16,7 +32,7 @@ export class StatusBoard {
   #phaseSinceMs: number;
   #served: (() => ServingFacts) | undefined;
   /** As of the last time that it was served. */
-  #last: ServingFacts | undefined;
+  #last: LastFacts | undefined;
   #lastPublishedAtMs: number | undefined;
   #trouble: { readonly error: WalrustError; readonly sinceMs: number } | undefined;
   /** Since when storage may lack something, monotonic: while it is not open, nobody knows what is committed. */
@@ -25,11 +41,27 @@ export class StatusBoard {
   #droppedSinceMs: number | undefined;
 
   /** @param database as of now */
-  constructor(database: () => DatabaseSettings, clock: Clock) {
+  constructor(database: () => DatabaseSettings, clock: Clock, parked?: ParkedStatus) {
     this.#database = database;
     this.#clock = clock;
-    this.#phaseSinceMs = clock.now();
-    this.#doubtSinceMs = clock.monotonicMs();
+    this.#phaseSinceMs = parked?.sinceMs ?? clock.now();
+    if (parked === undefined) {
+      this.#doubtSinceMs = clock.monotonicMs();
+      return;
+    }
+    this.#phase = "parked";
+    this.#last = factsOf(parked.rest.copy);
+    this.#lastPublishedAtMs = parked.lastPublishedAtMs;
+  }
+
+  /** When its state began; Unix ms. */
+  get sinceMs(): number {
+    return this.#phaseSinceMs;
+  }
+
+  /** By this process; Unix ms. */
+  get lastPublishedAtMs(): number | undefined {
+    return this.#lastPublishedAtMs;
   }
 
   /** From now on `facts` tells; until `left`. */
@@ -136,4 +168,12 @@ export class StatusBoard {
   #wall(monotonicMs: number): number {
     return Math.round(this.#clock.now() + monotonicMs - this.#clock.monotonicMs());
   }
+}
+
+function factsOf({ published, newestSnapshot }: KnownCopy): LastFacts {
+  const { txid, timestampMs } = published;
+  return {
+    ...{ capturedTxid: txid, publishedTxid: txid, publishedTimestampMs: timestampMs },
+    ...{ pendingBytes: 0, newestSnapshot },
+  };
 }

@@ -28,9 +28,13 @@ export interface UpkeepOptions {
 /** A job takes a core for long, like the largest snapshots: never all of the cores may be taken so. */
 const AS_LARGE_WORK = Number.POSITIVE_INFINITY;
 
-interface Attended {
+export interface AttendedDatabase {
   /** As of now: its settings may change, its name does not. */
-  readonly database: () => DatabaseSettings;
+  readonly database: DatabaseSettings;
+}
+
+interface Attended {
+  readonly task: AttendedDatabase;
   facts: UpkeepFacts;
 }
 
@@ -46,6 +50,8 @@ export class Upkeep {
   /** By name. */
   readonly #attended = new Map<string, Attended>();
   #running: Promise<void> = Promise.resolve();
+  /** While it sleeps: when something is due, as far as was known when it fell asleep. */
+  #sleepsUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
@@ -59,29 +65,29 @@ export class Upkeep {
     const nowMs = this.#options.clock.monotonicMs();
     if (attended && tellsOfCopy(event)) {
       attended.facts = { ...attended.facts, lastValidationMs: attended.facts.lastValidationMs ?? nowMs };
-      this.wake();
+      this.#wakeFor(attended);
     }
     if (attended && (event.type === "published" || event.type === "snapshot")) {
       // of the first one: under snapshots in a row it would never be due
       const snapshotMs = attended.facts.snapshotMs ?? (event.type === "snapshot" ? nowMs : undefined);
       attended.facts = { ...attended.facts, isChanged: true, snapshotMs };
-      this.wake();
+      this.#wakeFor(attended);
     }
     this.#options.events(event);
   };
 
-  /** Looks after a database from now on; the function returned ends that. */
-  attend(database: Attended["database"]): () => void {
-    const { name } = database();
+  /** Looks after a database from now on, until `leave`. */
+  attend(task: AttendedDatabase): void {
     const lastCompactionMs = this.#options.clock.monotonicMs();
-    const attended: Attended = {
-      database,
+    this.#attended.set(task.database.name, {
+      task,
       facts: { isChanged: false, snapshotMs: undefined, lastCompactionMs, lastValidationMs: undefined },
-    };
-    this.#attended.set(name, attended);
-    return () => {
-      if (this.#attended.get(name) === attended) this.#attended.delete(name);
-    };
+    });
+  }
+
+  leave(task: AttendedDatabase): void {
+    const { name } = task.database;
+    if (this.#attended.get(name)?.task === task) this.#attended.delete(name);
   }
 
   /** Settings may have changed. */
@@ -101,13 +107,21 @@ export class Upkeep {
     await this.#running;
   }
 
+  /** Only for what is due sooner: with each wake all databases are looked at, and a busy process hears hundreds of events a second. */
+  #wakeFor(attended: Attended): void {
+    const due = upkeepAt(attended.facts, this.#settingsOf(attended));
+    if (due !== undefined && due.atMs < this.#sleepsUntilMs) this.#waker.wake();
+  }
+
   async #run(): Promise<void> {
     while (!this.#stop.aborted) {
       const next = this.#next();
       if (next !== undefined && next.due.atMs <= this.#options.clock.monotonicMs()) {
         await this.#do(next.attended, next.due.job);
       } else {
-        await this.#waker.sleepUntil(next?.due.atMs ?? Number.POSITIVE_INFINITY);
+        this.#sleepsUntilMs = next?.due.atMs ?? Number.POSITIVE_INFINITY;
+        await this.#waker.sleepUntil(this.#sleepsUntilMs);
+        this.#sleepsUntilMs = Number.NEGATIVE_INFINITY;
       }
     }
   }
@@ -121,8 +135,8 @@ export class Upkeep {
   }
 
   /** What Litestream's layout holds, is retained by Litestream's means. */
-  #settingsOf({ database }: Attended) {
-    const { sync } = database();
+  #settingsOf({ task }: Attended) {
+    const { sync } = task.database;
     if (this.#options.layout === "walrust") return sync;
     return { ...sync, compactAfterSnapshot: false, compactIntervalMs: 0 };
   }
@@ -134,13 +148,13 @@ export class Upkeep {
         job === "compaction" ? this.#compact(attended) : this.#validate(attended),
       );
     } catch (error) {
-      if (!this.#stop.aborted) this.#tellFailure(attended.database().name, job, toWalrustError(error));
+      if (!this.#stop.aborted) this.#tellFailure(attended.task.database.name, job, toWalrustError(error));
     }
   }
 
   async #compact(attended: Attended): Promise<void> {
     const { storage, cores, clock } = this.#options;
-    const { name, retention } = attended.database();
+    const { name, retention } = attended.task.database;
     const startedMs = clock.monotonicMs();
     attended.facts = {
       ...attended.facts,
@@ -171,7 +185,7 @@ export class Upkeep {
 
   async #validate(attended: Attended): Promise<void> {
     const { storage, cores, clock } = this.#options;
-    const { name } = attended.database();
+    const { name } = attended.task.database;
     const startedMs = clock.monotonicMs();
     attended.facts = { ...attended.facts, lastValidationMs: startedMs };
     const { verify } = await import("../restore/verify.ts");

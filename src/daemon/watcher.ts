@@ -1,73 +1,136 @@
 import { dirname } from "node:path";
 import type { AsyncSubscription } from "@parcel/watcher";
+import type { Clock } from "../clock.ts";
 
 /** Told that a file of a database may have changed. Only a hint: the poll alone must suffice. */
-export type Hint = () => void;
+export interface Hinted {
+  wake(): void;
+}
+
+const LOG_SUFFIX = "-wal";
 
 /** Where nothing below a folder is watched: a plain subscription walks the whole tree. */
 const SUBFOLDERS = ["*/**", ".*/**"];
+/** So many databases in a folder may be hinted by the clock instead. */
+const FEW_FILES = 16;
+const CLOCK_HINT_MS = 50;
+
+type OnUnwatchable = (folder: string, error: unknown) => void;
+
+/** Whose writes are so many that they are polled anyway. */
+export interface BusyFiles {
+  setBusy(databasePath: string, isBusy: boolean): void;
+}
 
 /** One subscription for each folder that holds watched databases. A folder that cannot be watched is left to the poll. */
-export class FolderWatcher {
-  readonly #folders = new Map<string, Folder>();
-  readonly #onUnwatchable: (folder: string, error: unknown) => void;
+export class FolderWatcher implements BusyFiles {
+  readonly #folders = new Map<string, WatchedFolder>();
+  readonly #clock: Clock;
+  readonly #onUnwatchable: OnUnwatchable;
 
-  constructor(onUnwatchable: (folder: string, error: unknown) => void) {
+  constructor(clock: Clock, onUnwatchable: OnUnwatchable) {
+    this.#clock = clock;
     this.#onUnwatchable = onUnwatchable;
   }
 
-  /** Calls `hint` whenever the database or its log changes; the function returned ends that. */
-  watch(databasePath: string, hint: Hint): Promise<() => void> {
-    return this.#watch([databasePath, `${databasePath}-wal`], dirname(databasePath), hint);
+  /** From now on, until `unwatch`, wakes whenever the database or its log changes, or the file that is no database. Resolves when it is so. */
+  async watch(path: string, hinted: Hinted): Promise<void> {
+    const folderPath = dirname(path);
+    let folder = this.#folders.get(folderPath);
+    if (folder === undefined) {
+      folder = new WatchedFolder(folderPath, this.#clock, this.#onUnwatchable);
+      this.#folders.set(folderPath, folder);
+    }
+    folder.hinted.set(path, hinted);
+    await folder.subscribed;
   }
 
-  /** The same for a file that is no database. */
-  watchFile(path: string, hint: Hint): Promise<() => void> {
-    return this.#watch([path], dirname(path), hint);
+  unwatch(path: string): void {
+    this.#folders.get(dirname(path))?.hinted.delete(path);
   }
 
-  async #watch(paths: readonly string[], folderPath: string, hint: Hint): Promise<() => void> {
-    const folder = await this.#folder(folderPath);
-    for (const path of paths) folder.hints.set(path, hint);
-    return () => {
-      for (const path of paths) folder.hints.delete(path);
-    };
+  setBusy(databasePath: string, isBusy: boolean): void {
+    this.#folders.get(dirname(databasePath))?.setBusy(databasePath, isBusy);
   }
 
   async close(): Promise<void> {
-    await Promise.all(
-      [...this.#folders.values()].map(async ({ subscription }) => (await subscription)?.unsubscribe()),
-    );
+    await Promise.all([...this.#folders.values()].map((folder) => folder.close()));
     this.#folders.clear();
   }
+}
 
-  async #folder(path: string): Promise<Folder> {
-    let folder = this.#folders.get(path);
-    if (folder === undefined) {
-      const hints = new Map<string, Hint>();
-      folder = { hints, subscription: this.#subscribe(path, hints) };
-      this.#folders.set(path, folder);
-    }
-    await folder.subscription;
-    return folder;
+/**
+ * Each write to a file of a watched folder is an event, which costs its writer as much as half a small commit. Behind a writer at full speed the
+ * subscription ends, as long as the folder has only few files that want hints; these come by the clock meanwhile.
+ */
+class WatchedFolder {
+  readonly hinted = new Map<string, Hinted>();
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #onUnwatchable: OnUnwatchable;
+  readonly #busy = new Set<string>();
+  #subscription: Promise<AsyncSubscription | undefined>;
+  /** Set while hints come by the clock. */
+  #cancel: (() => void) | undefined;
+
+  constructor(path: string, clock: Clock, onUnwatchable: OnUnwatchable) {
+    this.#path = path;
+    this.#clock = clock;
+    this.#onUnwatchable = onUnwatchable;
+    this.#subscription = this.#subscribe();
   }
 
-  async #subscribe(path: string, hints: ReadonlyMap<string, Hint>): Promise<AsyncSubscription | undefined> {
+  get subscribed(): Promise<unknown> {
+    return this.#subscription;
+  }
+
+  setBusy(path: string, isBusy: boolean): void {
+    if (isBusy) this.#busy.add(path);
+    else this.#busy.delete(path);
+    const byClock = this.#busy.size > 0 && this.hinted.size <= FEW_FILES;
+    if (byClock === (this.#cancel !== undefined)) return;
+    if (byClock) {
+      this.#hintByClock();
+      this.#subscription = this.#subscription.then(unsubscribe);
+    } else {
+      this.#cancel?.();
+      this.#cancel = undefined;
+      this.#subscription = this.#subscription.then(() => this.#subscribe());
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#cancel?.();
+    await this.#subscription.then(unsubscribe);
+  }
+
+  #hintByClock(): void {
+    this.#cancel = this.#clock.schedule(CLOCK_HINT_MS, () => {
+      this.#hintByClock();
+      for (const [path, hinted] of this.hinted) if (!this.#busy.has(path)) hinted.wake();
+    });
+  }
+
+  #find(path: string): Hinted | undefined {
+    const isLog = path.endsWith(LOG_SUFFIX);
+    return this.hinted.get(path) ?? (isLog ? this.hinted.get(path.slice(0, -LOG_SUFFIX.length)) : undefined);
+  }
+
+  async #subscribe(): Promise<AsyncSubscription | undefined> {
     try {
       const { default: parcel } = await import("@parcel/watcher");
       const onEvents = (error: Error | null, events: readonly { readonly path: string }[]) => {
-        if (error) this.#onUnwatchable(path, error);
-        for (const event of events) hints.get(event.path)?.();
+        if (error) this.#onUnwatchable(this.#path, error);
+        for (const { path } of events) this.#find(path)?.wake();
       };
-      return await parcel.subscribe(path, onEvents, { ignore: SUBFOLDERS });
+      return await parcel.subscribe(this.#path, onEvents, { ignore: SUBFOLDERS });
     } catch (error) {
-      this.#onUnwatchable(path, error);
+      this.#onUnwatchable(this.#path, error);
       return undefined;
     }
   }
 }
 
-interface Folder {
-  readonly hints: Map<string, Hint>;
-  readonly subscription: Promise<AsyncSubscription | undefined>;
+async function unsubscribe(subscription: AsyncSubscription | undefined): Promise<undefined> {
+  await subscription?.unsubscribe();
 }

@@ -49,6 +49,12 @@ export type Gap = { readonly kind: "gap"; readonly reason: GapReason };
 
 const UNSETTLED_LIMIT_MS = 10_000;
 
+/** What was copied out of the log while nothing kept SQLite from overwriting it counts only if the log still is the same afterwards. */
+const OVERTAKEN: Gap = { kind: "gap", reason: "log-restarted-before-secured" };
+
+/** So few are copied at once, without keeping anybody waiting. */
+const LITTLE_BYTES = 1 << 20;
+
 /** More in one run would make publications that cannot be cut. */
 const SLICE_BYTES = 64 << 20;
 
@@ -122,15 +128,26 @@ export class Capture {
     const outcome = this.captureNow();
     if (outcome.kind === "gap") return outcome;
     this.pending.secure(this.#options.segmentFolder);
-    return this.#afterSecuring(outcome);
+    return this.#secured || this.#generationStands() ? outcome : OVERTAKEN;
   }
 
-  /** Does most of the work of a coming `drain`, letting others run. */
+  /**
+   * Does most of the work of a coming `drain`, letting others run. What is committed meanwhile is copied too, until that is little, or no longer
+   * becomes less: the writer is as fast as the disk.
+   */
   async drainInSlices(): Promise<CaptureOutcome> {
-    const outcome = await this.capture();
-    if (outcome.kind === "gap") return outcome;
-    await this.pending.secureInSlices(this.#options.segmentFolder);
-    return this.#afterSecuring(outcome);
+    let commits = 0;
+    for (let leastBytes = Number.POSITIVE_INFINITY; ; ) {
+      const outcome = await this.capture();
+      if (outcome.kind === "gap") return outcome;
+      commits += outcome.commits;
+      const bytes = this.pending.unsecuredBytes;
+      if (bytes > leastBytes / 2) return { kind: "captured", commits };
+      await this.pending.secureInSlices(this.#options.segmentFolder);
+      if (!this.#secured && !this.#generationStands()) return OVERTAKEN;
+      if (bytes <= LITTLE_BYTES) return { kind: "captured", commits };
+      leastBytes = bytes;
+    }
   }
 
   /** After a `drain`: the pin that is held, or the one that it is about to be moved to, may let SQLite restart the log once. */
@@ -264,12 +281,6 @@ export class Capture {
     });
     this.#state = { txid, commitPages: result.commitPages, log: result.position };
     if (this.#restarted === "empty") this.#restarted = "with-commits";
-  }
-
-  /** What was copied out of the log while nothing kept SQLite from overwriting it counts only if the log still is the same. */
-  #afterSecuring(outcome: CaptureOutcome): CaptureOutcome {
-    if (this.#secured || this.#generationStands()) return outcome;
-    return { kind: "gap", reason: "log-restarted-before-secured" };
   }
 
   #generationStands(): boolean {

@@ -86,6 +86,14 @@ export class PendingFrames {
     return this.runs.reduce((sum, run) => sum + run.to.offset - run.from.offset, 0);
   }
 
+  /** Those of them that lie in the log alone. */
+  get unsecuredBytes(): number {
+    return this.runs.reduce(
+      (sum, run) => (run.source.kind === "log" ? sum + run.to.offset - run.from.offset : sum),
+      0,
+    );
+  }
+
   /** Bytes that the shadow WAL takes on disk. */
   get segmentBytes(): number {
     return this.#secured.reduce((sum, segment) => sum + segment.sizeBytes, 0);

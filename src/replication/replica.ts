@@ -200,6 +200,17 @@ export class Replica {
     if (this.link.atMarkZero && this.link.movePin()) this.capture.pinnedAhead();
   }
 
+  /**
+   * Moves a pin that holds the backfill back to the end of the log, without a drain: the new one is at a mark > 0, so nothing is overwritten.
+   * False: it stays where it is.
+   */
+  movePinAhead(): boolean {
+    const index = this.link.index();
+    if (index === undefined || !this.link.holdsBackfillBack(index) || !this.link.movePin()) return false;
+    this.capture.pinnedAhead();
+    return true;
+  }
+
   /** Pins the database at a commit that no publication reaches over. Errors: DATABASE_*. */
   async pinForSnapshot(options: { readonly signal?: AbortSignal } = {}): Promise<SnapshotPoint> {
     const pin = await this.#pinExactly(options.signal);

@@ -60,12 +60,30 @@ export interface WriterLease {
   hold<T>(work: (signal: AbortSignal) => Promise<T>, options?: CallOptions): Promise<T>;
 }
 
+export interface ParkableLease extends WriterLease {
+  /** What it takes to go on with it later, without a request. */
+  park(): ParkedLease;
+}
+
+/** A right that nobody uses at the moment. */
+export interface ParkedLease {
+  readonly id: WriterId;
+  readonly epoch: number;
+  /** When storage last said that it is ours. */
+  readonly checked: Moment;
+}
+
 /**
  * Takes the right to write a remote database. The local lock of the database must be held. Errors: STORAGE_FENCED when another writer took it
  * from here; INTEGRITY_FORMAT when writer.json cannot be read; STORAGE_*, LOCAL_*.
  */
-export function takeWriterLease(options: LeaseOptions): Promise<WriterLease> {
+export function takeWriterLease(options: LeaseOptions): Promise<ParkableLease> {
   return new StoredLease(options).take();
+}
+
+/** Goes on with one that was taken by this process: before the next publication it is looked at. Errors: LOCAL_*. */
+export function resumeWriterLease(options: LeaseOptions, parked: ParkedLease): ParkableLease {
+  return new StoredLease(options, parked);
 }
 
 /** A copy of the folder has another one. Errors: LOCAL_IO. */
@@ -91,7 +109,7 @@ interface Moment {
 
 const NEVER: Moment = { monotonicMs: Number.NEGATIVE_INFINITY, wallMs: Number.NEGATIVE_INFINITY };
 
-class StoredLease implements WriterLease {
+class StoredLease implements ParkableLease {
   readonly id: WriterId;
   readonly #options: LeaseOptions;
   readonly #key: string;
@@ -99,11 +117,11 @@ class StoredLease implements WriterLease {
   /** As it was at the start: what is being asked for since then is ours only if storage says so. */
   readonly #memory: WriterNote | undefined;
   #note: WriterNote | undefined;
-  #checked = NEVER;
-  #epoch = 0;
+  #checked: Moment;
+  #epoch: number;
   #fenced: WalrustError | undefined;
 
-  constructor(options: LeaseOptions) {
+  constructor(options: LeaseOptions, parked?: ParkedLease) {
     const { self, folder, storage, name, newWriterId } = options;
     this.#options = options;
     this.#key = databaseKeys(name).writer();
@@ -113,10 +131,16 @@ class StoredLease implements WriterLease {
     const isOfThisPlace = note?.place.host === this.#place.host && note.place.folder === this.#place.folder;
     this.#memory = isOfThisCopy && isOfThisPlace ? note : undefined;
     this.#note = this.#memory;
-    this.id = this.#memory?.id ?? newWriterId();
+    this.id = parked?.id ?? this.#memory?.id ?? newWriterId();
+    this.#epoch = parked?.epoch ?? 0;
+    this.#checked = parked?.checked ?? NEVER;
   }
 
-  async take(): Promise<WriterLease> {
+  park(): ParkedLease {
+    return { id: this.id, epoch: this.#epoch, checked: this.#checked };
+  }
+
+  async take(): Promise<ParkableLease> {
     const { clock, storage, onTakeOver } = this.#options;
     for (let tries = 1; ; tries += 1) {
       const stored = await this.#look();

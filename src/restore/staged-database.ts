@@ -7,10 +7,14 @@ import { checksumAfter } from "../ltx/stated-checksum.ts";
 import { writeFully } from "../shadow/durable-file.ts";
 import { localError } from "../shadow/local-error.ts";
 import { removeLocalFile } from "../shadow/local-files.ts";
+import { HeldPages } from "./held-pages.ts";
 import { PageChecksums } from "./page-checksums.ts";
 import { pageLeftOut, runsOfBatch } from "./page-runs.ts";
 
 const fsyncFile = promisify(fsync);
+
+/** Pages in a row that are written at once; fewer are held back. */
+const LONG_RUN_BYTES = 64 * 1024;
 
 /**
  * A database under construction in a temporary file: LTX files are applied to it one after the other, and
@@ -22,6 +26,7 @@ export class StagedDatabase {
   readonly #checksumsPath: string;
   readonly #fd: number;
   #checksums: PageChecksums | undefined;
+  #held: HeldPages | undefined;
   #closed = false;
   #pageSizeBytes = 0;
   #pages = 0;
@@ -61,6 +66,7 @@ export class StagedDatabase {
         throw broken(objectName, "it is no snapshot, and nothing was restored before it");
       this.#pageSizeBytes = header.pageSizeBytes;
       this.#checksums = new PageChecksums(this.#checksumsPath, header.pageSizeBytes);
+      this.#held = new HeldPages(this.#fd, header.pageSizeBytes);
       return;
     }
     if (isSnapshot(header))
@@ -83,11 +89,10 @@ export class StagedDatabase {
       const absent = pageLeftOut(this.#lastPage, pgno, size);
       if (absent !== undefined) throw lacksPage(this.#objectName, absent);
       this.#lastPage = Math.max(this.#lastPage, pgno + count - 1);
-      try {
-        writeFully(this.#fd, pages, (pgno - 1) * size);
-      } catch (error) {
-        throw localError(error, "write", this.path);
-      }
+      this.#writing(() => {
+        if (pages.length < LONG_RUN_BYTES) this.#held?.put(pgno, pages);
+        else this.#writeThrough(pgno, count, pages);
+      });
       this.#checksums?.set(pgno, count, checksums);
     }
   }
@@ -109,8 +114,9 @@ export class StagedDatabase {
     }
   }
 
-  /** Errors: LOCAL_IO, LOCAL_DISK_FULL. */
+  /** The file is whole at once, and durable when this resolves. Errors: LOCAL_IO, LOCAL_DISK_FULL. */
   async sync(): Promise<void> {
+    this.#writing(() => this.#held?.flush());
     await fsyncFile(this.#fd).catch((error: unknown) => {
       throw localError(error, "sync", this.path);
     });
@@ -131,7 +137,21 @@ export class StagedDatabase {
     for (const suffix of ["", "-wal", "-shm", "-journal"]) removeLocalFile(this.path + suffix);
   }
 
+  #writeThrough(pgno: number, count: number, pages: Uint8Array): void {
+    this.#held?.drop(pgno, pgno + count - 1);
+    writeFully(this.#fd, pages, (pgno - 1) * this.#pageSizeBytes);
+  }
+
+  #writing(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      throw localError(error, "write", this.path);
+    }
+  }
+
   #resize(commit: number, checksums: PageChecksums): void {
+    if (commit < this.#pages) this.#held?.drop(commit + 1, this.#pages);
     const endsWithLockPage = commit === lockPage(this.#pageSizeBytes);
     if (commit < this.#pages || endsWithLockPage) {
       try {

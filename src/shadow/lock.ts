@@ -3,6 +3,8 @@ import { WalrustError } from "../errors.ts";
 import { mayBeAlive, ownIdentity, type ProcessIdentity } from "../process-identity.ts";
 import { SqliteDatabase } from "../sqlite/driver.ts";
 import { localError } from "./local-error.ts";
+import { makeLockFile, OWNER_TABLE } from "./lock-file.ts";
+import type { ShadowFolder } from "./shadow-folder.ts";
 
 /** Who holds a database on this machine, and where it can be spoken to. */
 export interface LockOwner extends ProcessIdentity {
@@ -38,6 +40,16 @@ export class DatabaseLock {
     });
     held.add(path);
     return new DatabaseLock(path, owner);
+  }
+
+  /** The same, and where there is no file of the lock yet, nobody waits for the disk meanwhile. */
+  static async acquireIn(
+    folder: Pick<ShadowFolder, "lock" | "scratch">,
+    databasePath: string,
+    controlSocket: string,
+  ): Promise<DatabaseLock> {
+    await makeLockFile(folder);
+    return DatabaseLock.acquire(folder.lock, databasePath, controlSocket);
   }
 
   /** Who holds it now, as far as can be told; undefined: nobody. */
@@ -77,9 +89,7 @@ function withOwnerRow(path: string, use: (row: OwnerRow) => void): void {
     file = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS });
     // Half made by a crash it would keep everybody out for good. Once it is made, its row need not outlive the machine.
     if (isMade(file)) file.pragma("synchronous = OFF");
-    file.exec(
-      "BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS owner (host TEXT, pid INTEGER, started TEXT, controlSocket TEXT)",
-    );
+    file.exec(`BEGIN IMMEDIATE; ${OWNER_TABLE}`);
     use(ownerRow(file));
     file.exec("COMMIT");
   } catch (error) {

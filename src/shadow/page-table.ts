@@ -138,6 +138,7 @@ export class PageTable {
 
   /** The first page from `first` to `last` that has no checksum, the lock page aside. Errors: LOCAL_IO. */
   firstAbsent(first: number, last: number): number | undefined {
+    if (first > last) return undefined;
     const lock = lockPage(this.pageSizeBytes);
     const words = new Uint32Array(WINDOW_ENTRIES * 2);
     const bytes = new Uint8Array(words.buffer);

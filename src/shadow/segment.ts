@@ -1,4 +1,4 @@
-import { closeSync, fsync, fsyncSync, openSync, readSync, renameSync } from "node:fs";
+import { closeSync, fsync, fsyncSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -166,7 +166,7 @@ export class Segment {
   }
 }
 
-/** In the order of their TXIDs; unfinished ones too. Errors: LOCAL_IO. */
+/** In the order of their TXIDs; also those that were never finished. Errors: LOCAL_IO. */
 export function segmentPaths(folder: string): readonly string[] {
   return filesIn(folder);
 }
@@ -196,7 +196,10 @@ const ORDINAL = /-(\d+)\.frames$/;
 /** Bytes moved per step. */
 const COPY_PIECE_BYTES = 1 << 20;
 
-/** A segment under a temporary name at first; deleted by `close` unless it was published. */
+/**
+ * A segment that is being written, deleted by `close` unless it was published. It has its name from the start: what a death leaves of it is found out by
+ * its checksums, and a rename would make the disk write twice while a writer waits.
+ */
 class SegmentDraft {
   readonly #folder: string;
   readonly #path: string;
@@ -210,11 +213,7 @@ class SegmentDraft {
     this.#path = join(folder, segmentName(header, nextOrdinal(folder)));
     this.#header = header;
     this.#toOffset = toOffset;
-    this.#fd = this.#guard(() => openSync(this.#temporary, "w", 0o600));
-  }
-
-  get #temporary(): string {
-    return `${this.#path}.tmp`;
+    this.#fd = this.#guard(() => openSync(this.#path, "wx", 0o600));
   }
 
   *copy(readLog: ReadAt): Generator<void> {
@@ -244,10 +243,7 @@ class SegmentDraft {
   }
 
   publish(): Segment {
-    this.#guard(() => {
-      renameSync(this.#temporary, this.#path);
-      fsyncFolder(this.#folder);
-    });
+    this.#guard(() => fsyncFolder(this.#folder));
     this.#published = true;
     const from = this.#header.from.offset;
     return new Segment(this.#path, from, SEGMENT_HEADER_SIZE + this.#toOffset - from);
@@ -255,9 +251,7 @@ class SegmentDraft {
 
   close(): void {
     closeSync(this.#fd);
-    if (this.#published) return;
-    // also where it has its name, and that could not be made durable
-    for (const path of [this.#temporary, this.#path]) removeLocalFile(path);
+    if (!this.#published) removeLocalFile(this.#path);
   }
 
   #guard<T>(operation: () => T): T {

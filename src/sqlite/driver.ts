@@ -97,8 +97,12 @@ export function withDatabase<T>(path: string, use: (db: PrivateDatabase) => T): 
   });
 }
 
+let version: string | undefined;
+
+/** The same for every connection of this process. */
 function sqliteVersion(db: Database.Database): string {
-  return String(db.prepare("SELECT sqlite_version()").pluck().get());
+  version ??= String(db.prepare("SELECT sqlite_version()").pluck().get());
+  return version;
 }
 
 class SqliteConnection implements Connection {

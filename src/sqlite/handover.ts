@@ -36,6 +36,8 @@ export type BusyReason =
   | "long"
   /** SQLite was busy, or its wal-index just changing. */
   | "unsettled"
+  /** The log grows as fast as it is copied. */
+  | "behind"
   /** A database that we may only read. */
   | "observer";
 

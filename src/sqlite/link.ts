@@ -150,6 +150,14 @@ export class DatabaseLink {
   /** Reads the log; 0 bytes where there is none. */
   readonly readWal: ReadAt = (into, offset) => this.#wal.read(into, offset);
 
+  /**
+   * Brings the log to disk, off this thread: a checkpoint syncs it first, and that of the application keeps its writer waiting meanwhile. Must not
+   * run beside `close`.
+   */
+  syncWal(): Promise<void> {
+    return this.#wal.sync();
+  }
+
   /** Bytes of the log file, 0 without one. */
   walSize(): number {
     return this.#wal.size();

@@ -1,6 +1,5 @@
 import { statSync } from "node:fs";
 import { fileError } from "./file-error.ts";
-import type { DatabasePaths } from "./paths.ts";
 
 /**
  * How a closed database looks from outside: what the file system says of its file and its log.
@@ -19,9 +18,9 @@ export interface Sight {
 /** Also of an empty file, which every opening leaves behind: there is nothing in it. */
 const NOTHING = { text: "", atMs: 0 };
 
-/** Errors: DATABASE_UNREADABLE. */
-export function sightOf(paths: DatabasePaths): Sight {
-  const [database, wal] = [fileSight(paths.database), fileSight(paths.wal)];
+/** @param path of the database, symbolic links resolved. Errors: DATABASE_UNREADABLE. */
+export function sightOf(path: string): Sight {
+  const [database, wal] = [fileSight(path), fileSight(`${path}-wal`)];
   return { database: database.text, wal: wal.text, changedAtMs: Math.max(database.atMs, wal.atMs) };
 }
 

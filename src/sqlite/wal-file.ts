@@ -1,7 +1,10 @@
-import { closeSync, fstatSync, openSync, type Stats } from "node:fs";
+import { closeSync, fstatSync, fsync, openSync, type Stats } from "node:fs";
+import { promisify } from "node:util";
 import type { ReadAt } from "../wal/read-at.ts";
 import { readFully } from "./descriptors.ts";
 import { fileError } from "./file-error.ts";
+
+const fsyncOffThread = promisify(fsync);
 
 /** The log, opened when it is first there. It carries no locks, so its descriptor may be closed and opened at any time. */
 export class WalFile {
@@ -22,6 +25,17 @@ export class WalFile {
       throw fileError(this.#path, error);
     }
   };
+
+  /** Brings to disk what SQLite wrote so far, off this thread. */
+  async sync(): Promise<void> {
+    this.#fd ??= this.#openIfThere();
+    if (this.#fd === undefined) return;
+    try {
+      await fsyncOffThread(this.#fd);
+    } catch (error) {
+      throw fileError(this.#path, error);
+    }
+  }
 
   /** Bytes, 0 without a log. Notices that it was deleted or made anew, which no pin of ours allows to SQLite. */
   size(): number {

@@ -11,6 +11,11 @@ export interface StorageDependencies {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** How host names become addresses; the system's way unless given. */
   readonly lookup?: LookupFunction | undefined;
+  /**
+   * The thread has nothing else to do while it asks storage: no database is watched, and nobody else's program runs in it. Small files of a
+   * folder are then read on it.
+   */
+  readonly mayBlock?: boolean | undefined;
   /** Hears of every request to the storage, when it is done. Must not throw. */
   readonly onRequest?: ((request: StorageRequest) => void) | undefined;
 }

@@ -1,9 +1,10 @@
 import type { Dirent } from "node:fs";
-import { lstat, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { checkAborted } from "./abort.ts";
 import { errnoOf, fileError, meansNothingThere } from "./file-error.ts";
 import type { StorageFolder } from "./file-folder.ts";
+import type { FileReader } from "./file-reader.ts";
 import { RESERVED_PREFIX } from "./key-rules.ts";
 import type { StoredObject } from "./storage.ts";
 
@@ -22,22 +23,25 @@ interface Entry {
  */
 export async function* listFolder(
   folder: StorageFolder,
+  reader: FileReader,
   prefix: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StoredObject> {
   await folder.assertRoot();
   const parent = prefix.slice(0, prefix.lastIndexOf("/") + 1);
-  yield* walk(folder, parent, prefix, [], signal);
+  yield* walk({ folder, reader, prefix, signal }, parent, []);
+}
+
+interface Walk {
+  readonly folder: StorageFolder;
+  readonly reader: FileReader;
+  readonly prefix: string;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** @param above identities of the folders on the way from the root, against links that lead back up */
-async function* walk(
-  folder: StorageFolder,
-  parent: string,
-  prefix: string,
-  above: readonly string[],
-  signal: AbortSignal | undefined,
-): AsyncGenerator<StoredObject> {
+async function* walk(one: Walk, parent: string, above: readonly string[]): AsyncGenerator<StoredObject> {
+  const { folder, prefix, signal } = one;
   checkAborted(signal);
   const path = join(folder.root, parent);
   const identity = await identityOf(path);
@@ -46,7 +50,7 @@ async function* walk(
   for (let at = 0; at < entries.length; ) {
     const entry = entries[at] as Entry;
     if (entry.isFolder) {
-      yield* walk(folder, entry.key, prefix, [...above, identity], signal);
+      yield* walk(one, entry.key, [...above, identity]);
       at++;
       continue;
     }
@@ -54,7 +58,7 @@ async function* walk(
     const batch = entries.slice(at, at + STAT_BATCH);
     const end = batch.findIndex((one) => one.isFolder);
     const files = end < 0 ? batch : batch.slice(0, end);
-    for (const object of await Promise.all(files.map((file) => factsOf(folder, file.key)))) {
+    for (const object of await Promise.all(files.map((file) => factsOf(one, file.key)))) {
       if (object !== undefined) yield object;
     }
     at += files.length;
@@ -107,9 +111,9 @@ async function leadsToFolder(path: string, name: string): Promise<boolean> {
 }
 
 /** Undefined when the object was deleted since its folder was read. */
-async function factsOf(folder: StorageFolder, key: string): Promise<StoredObject | undefined> {
+async function factsOf({ folder, reader }: Walk, key: string): Promise<StoredObject | undefined> {
   try {
-    const facts = await lstat(join(folder.root, key));
+    const facts = await reader.look(join(folder.root, key));
     return { key, sizeBytes: facts.size, lastModifiedMs: Math.round(facts.mtimeMs) };
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;

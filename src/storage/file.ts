@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { access, type FileHandle, open, unlink } from "node:fs/promises";
+import { access, unlink } from "node:fs/promises";
 import { dirname, extname } from "node:path";
 import { WalrustError } from "../errors.ts";
 import { checkAborted } from "./abort.ts";
@@ -7,7 +7,8 @@ import type { StorageDependencies } from "./dependencies.ts";
 import { fileError, meansNothingThere } from "./file-error.ts";
 import { StorageFolder, syncFolder } from "./file-folder.ts";
 import { listFolder } from "./file-list.ts";
-import { ltxBodySha256, pieces } from "./file-read.ts";
+import { ltxBodySha256, type OpenFile, pieces } from "./file-read.ts";
+import { FileReader } from "./file-reader.ts";
 import { etagOf, TempFile } from "./file-temp.ts";
 import { FileUpload } from "./file-upload.ts";
 import { assertListPrefix } from "./key-rules.ts";
@@ -26,11 +27,13 @@ export class FileStorage implements contract.Storage {
   readonly conditionalPut = true;
   readonly #folder: StorageFolder;
   readonly #random: () => number;
+  readonly #reader: FileReader;
 
-  constructor(root: string, dependencies: Pick<StorageDependencies, "clock" | "random">) {
+  constructor(root: string, dependencies: Pick<StorageDependencies, "clock" | "random" | "mayBlock">) {
     this.url = formatStorageUrl({ kind: "file", folder: root });
     this.#folder = new StorageFolder(root, dependencies.clock);
     this.#random = dependencies.random;
+    this.#reader = new FileReader(dependencies.clock, dependencies.mayBlock ?? false);
   }
 
   /** Readable is enough: a restore may come from a folder that is mounted read-only. */
@@ -69,38 +72,40 @@ export class FileStorage implements contract.Storage {
     options: contract.CallOptions & { readonly maxBytes: number },
   ): Promise<contract.GetResult> {
     checkAborted(options.signal);
-    const { handle, facts } = await this.#open(key);
+    const file = await this.#open(key);
+    const { facts } = file;
     try {
       if (facts.size > options.maxBytes) {
         throw new WalrustError("STORAGE_REJECTED", `${key} is larger than ${options.maxBytes} bytes`);
       }
       const body = Buffer.allocUnsafe(facts.size);
       let done = 0;
-      for await (const piece of pieces(handle, key, 0, facts.size, options.signal)) {
+      for await (const piece of pieces(file, key, 0, facts.size, options.signal)) {
         body.set(piece, done);
         done += piece.length;
       }
       return { body, etag: etagOf(facts) };
     } finally {
-      await handle.close();
+      await file.close();
     }
   }
 
   async *read(key: string, options: contract.ReadOptions = {}): AsyncGenerator<Uint8Array> {
     const { offset = 0, length = Number.POSITIVE_INFINITY, signal } = options;
     checkAborted(signal);
-    const { handle, facts } = await this.#open(key);
+    const file = await this.#open(key, length);
     try {
-      yield* pieces(handle, key, offset, Math.min(facts.size, offset + length), signal);
+      yield* pieces(file, key, offset, Math.min(file.facts.size, offset + length), signal);
     } finally {
-      await handle.close();
+      await file.close();
     }
   }
 
   /** Reads a whole LTX file for its SHA-256: meant for the rare doubt about one object; sizes come with `list`. */
   async head(key: string, options: contract.CallOptions = {}): Promise<contract.ObjectHead> {
     checkAborted(options.signal);
-    const { handle, facts } = await this.#open(key);
+    const file = await this.#open(key);
+    const { facts } = file;
     try {
       return {
         key,
@@ -108,16 +113,16 @@ export class FileStorage implements contract.Storage {
         lastModifiedMs: Math.round(facts.mtimeMs),
         etag: etagOf(facts),
         sha256:
-          extname(key) === ".ltx" ? await ltxBodySha256(handle, key, facts.size, options.signal) : undefined,
+          extname(key) === ".ltx" ? await ltxBodySha256(file, key, facts.size, options.signal) : undefined,
       };
     } finally {
-      await handle.close();
+      await file.close();
     }
   }
 
   async *list(prefix: string, options: contract.CallOptions = {}): AsyncGenerator<contract.StoredObject> {
     assertListPrefix(prefix);
-    yield* listFolder(this.#folder, prefix, options.signal);
+    yield* listFolder(this.#folder, this.#reader, prefix, options.signal);
   }
 
   async delete(keys: readonly string[], options: contract.CallOptions = {}): Promise<void> {
@@ -143,18 +148,18 @@ export class FileStorage implements contract.Storage {
     // Every call opens and closes its own files.
   }
 
-  async #open(key: string): Promise<{ readonly handle: FileHandle; readonly facts: Facts }> {
+  /** @param bytes how much of it will be read at most */
+  async #open(key: string, bytes?: number): Promise<OpenFile> {
     const path = this.#folder.pathOf(key);
-    let handle: FileHandle;
+    let file: OpenFile;
     try {
-      // O_NONBLOCK: opening a FIFO that somebody put there must not hang.
-      handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      file = await this.#reader.open(path, bytes);
     } catch (error) {
       throw await this.#folder.lookupError(error, key);
     }
     try {
-      const facts = await handle.stat();
-      if (facts.isFile()) return { handle, facts };
+      const { facts } = file;
+      if (facts.isFile()) return file;
       if (facts.isDirectory()) {
         throw new WalrustError(
           "STORAGE_NOT_FOUND",
@@ -163,16 +168,10 @@ export class FileStorage implements contract.Storage {
       }
       throw new WalrustError("STORAGE_REJECTED", `${key} is not a plain file in ${this.#folder.root}`);
     } catch (error) {
-      await handle.close();
+      await file.close();
       throw fileError(error, `read ${key}`);
     }
   }
-}
-
-interface Facts {
-  readonly ino: number;
-  readonly size: number;
-  readonly mtimeMs: number;
 }
 
 async function remove(path: string): Promise<boolean> {

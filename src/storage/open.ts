@@ -10,8 +10,8 @@ const silent: StorageLogger = { info() {}, warn() {} };
 
 /** Opens a storage without asking it anything: `check` proves that it is there, and that a key fits. Errors: CONFIG_INVALID. */
 export async function openStorage(settings: StorageSettings, options: OpenStorageOptions): Promise<Storage> {
-  const { clock, random = Math.random, logger = silent, env = process.env, lookup, onRequest } = options;
-  const dependencies = { clock, random, logger, env, lookup, onRequest };
+  const { clock, random = Math.random, logger = silent, env = process.env, ...others } = options;
+  const dependencies = { clock, random, logger, env, ...others };
   if (settings.encryption === undefined) return openPlainStorage(settings, dependencies);
   const [{ readMasterKey }, { EncryptedStorage }] = await Promise.all([
     import("./encrypted/key-source.ts"),

@@ -288,7 +288,7 @@ describe("storage is away (pitfall 58)", () => {
     takeAway(stage);
     const watched = new Watched(stage);
     await stage.clock.advance(60_000);
-    expect(await watched.task.firstOpening).toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+    expect(await watched.firstOpening).toMatchObject({ code: "STORAGE_UNAVAILABLE" });
     expect(stage.files()).toEqual([]);
     giveBack(stage);
     await stage.clock.advance(3000);
@@ -477,7 +477,7 @@ describe("the database cannot be opened", () => {
     renameSync(stage.path, hidden);
     const watched = new Watched(stage);
     await stage.clock.advance(10_000);
-    expect(await watched.task.firstOpening).toMatchObject({ code: "DATABASE_NOT_FOUND" });
+    expect(await watched.firstOpening).toMatchObject({ code: "DATABASE_NOT_FOUND" });
     await expect(watched.task.snapshot("command")).rejects.toMatchObject({ code: "DATABASE_LOCKED" });
     renameSync(hidden, stage.path);
     await stage.clock.advance(20_000);
@@ -514,7 +514,7 @@ describe("the database cannot be opened", () => {
     await stage.clock.advance(lockedMs);
     stage.app.close();
     await stage.clock.advance(20_000);
-    expect(await watched.task.firstOpening).toEqual(
+    expect(await watched.firstOpening).toEqual(
       told.length === 0 ? undefined : expect.objectContaining({ code: "DATABASE_LOCKED" }),
     );
     const heard = new Set(
@@ -530,7 +530,7 @@ describe("the database cannot be opened", () => {
     const lock = DatabaseLock.acquire(stage.folder.lock, stage.path);
     const watched = new Watched(stage);
     await stage.clock.advance(1000);
-    expect(await watched.task.firstOpening).toMatchObject({ code: "DATABASE_IN_USE" });
+    expect(await watched.firstOpening).toMatchObject({ code: "DATABASE_IN_USE" });
     expect(stage.storage.calls).toEqual([]);
     lock.release();
     await stage.clock.advance(20_000);

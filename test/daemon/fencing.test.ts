@@ -101,7 +101,7 @@ describe("two machines, one remote database (pitfall 29)", () => {
       const again = new Watched(a, on("a"));
       await a.clock.advance(100);
       expect(await again.result).toMatchObject({ error: FENCED });
-      expect(await again.task.firstOpening).toMatchObject(FENCED);
+      expect(await again.firstOpening).toMatchObject(FENCED);
       expect(again.of("opened")).toEqual([]);
     }
     expect(record(a)).toMatchObject({ host: "b", epoch: 2 });

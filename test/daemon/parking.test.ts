@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { Parking } from "../../src/daemon/parking.ts";
-import { Waker } from "../../src/daemon/waker.ts";
 import { ManualClock } from "../helpers/manual-clock.ts";
 
 function crowd(open: number) {
@@ -10,10 +9,21 @@ function crowd(open: number) {
   return { clock, parking };
 }
 
+/** Counts its looks. */
+function aDatabase() {
+  const database = {
+    looks: 0,
+    look: () => {
+      database.looks += 1;
+    },
+  };
+  return database;
+}
+
 test.each([
   [1, undefined],
-  [16, undefined],
-  [17, 15_000],
+  [8, undefined],
+  [9, 15_000],
   [128, 15_000],
   [129, 2_000],
 ])("%d databases open: a quiet one is let go after %s ms", (open, quietMs) => {
@@ -24,69 +34,34 @@ test.each([
 });
 
 describe("a parked database", () => {
-  function parked(atMs = Number.POSITIVE_INFINITY) {
+  test("is looked at each second, until it leaves", async () => {
     const { clock, parking } = crowd(0);
-    const waker = new Waker(clock);
-    const facts = { looks: 0, changed: false, isWoken: false };
-    const hasChanged = () => {
-      facts.looks += 1;
-      return facts.changed;
-    };
-    const rested = parking.rest({ waker, hasChanged }, atMs).then(() => {
-      facts.isWoken = true;
-    });
-    return { clock, parking, waker, facts, rested };
-  }
-
-  test("is looked at each second, and sleeps as long as nothing changes", async () => {
-    const { clock, parking, facts, waker, rested } = parked();
+    const database = aDatabase();
+    parking.park(database);
     await clock.advance(60_000);
-    expect(facts).toEqual({ looks: 60, changed: false, isWoken: false });
+    expect(database.looks).toBe(60);
     expect(parking.parked).toBe(1);
-    waker.wake();
-    await rested;
-  });
-
-  test("is woken when it changes", async () => {
-    const { clock, parking, facts } = parked();
-    await clock.advance(5000);
-    facts.changed = true;
-    await clock.advance(1000);
-    expect(facts.isWoken).toBe(true);
+    parking.leave(database);
+    await clock.advance(60_000);
+    expect(database.looks).toBe(60);
     expect(parking.parked).toBe(0);
   });
 
-  test("is woken by a hint at once, and at its time", async () => {
-    const hinted = parked();
-    hinted.waker.wake();
-    await hinted.rested;
-    const due = parked(90_000);
-    await due.clock.advance(89_999);
-    expect(due.facts.isWoken).toBe(false);
-    await due.clock.advance(1);
-    expect(due.facts.isWoken).toBe(true);
-  });
-
-  test("is woken when it cannot be looked at, and the others are looked at all the same", async () => {
+  test("may leave in the middle of a look, and the others are looked at all the same", async () => {
     const { clock, parking } = crowd(0);
-    const [broken, other] = [new Waker(clock), new Waker(clock)];
-    let looks = 0;
-    const hasChanged = () => {
-      throw new Error("permission denied");
-    };
-    const woken = parking.rest({ waker: broken, hasChanged }, Number.POSITIVE_INFINITY);
-    const asleep = parking.rest({ waker: other, hasChanged: () => ++looks < 0 }, Number.POSITIVE_INFINITY);
+    const other = aDatabase();
+    const leaving = { look: () => parking.leave(leaving) };
+    parking.park(leaving);
+    parking.park(other);
     await clock.advance(3000);
-    await woken;
-    expect(looks).toBe(3);
-    other.wake();
-    await asleep;
+    expect(other.looks).toBe(3);
   });
 
   test("leaves no timer behind", async () => {
-    const { clock, waker, rested } = parked();
-    waker.wake();
-    await rested;
+    const { clock, parking } = crowd(0);
+    const database = aDatabase();
+    parking.park(database);
+    parking.leave(database);
     await clock.advance(2000);
     expect(clock.sleepers).toBe(0);
   });
@@ -94,16 +69,24 @@ describe("a parked database", () => {
 
 test("many are looked at more seldom, and one look at all of them", async () => {
   const { clock, parking } = crowd(0);
-  let looks = 0;
-  const hasChanged = () => {
-    looks += 1;
-    return false;
-  };
-  const wakers = Array.from({ length: 10_000 }, () => new Waker(clock));
-  const rested = wakers.map((waker) => parking.rest({ waker, hasChanged }, Number.POSITIVE_INFINITY));
+  const databases = Array.from({ length: 10_000 }, aDatabase);
+  for (const database of databases) parking.park(database);
   await clock.advance(20_000);
-  expect(looks / 10_000).toBeGreaterThanOrEqual(3);
-  expect(looks / 10_000).toBeLessThanOrEqual(5);
-  for (const waker of wakers) waker.wake();
-  await Promise.all(rested);
+  for (const { looks } of databases) {
+    expect(looks).toBeGreaterThanOrEqual(3);
+    expect(looks).toBeLessThanOrEqual(5);
+  }
+});
+
+test("eight are begun with at once, and the next when one goes its way", async () => {
+  const { parking } = crowd(0);
+  const begun: (() => void)[] = [];
+  for (let i = 0; i < 10; i += 1) void parking.begin().then((settled) => begun.push(settled));
+  await Promise.resolve();
+  await Promise.resolve();
+  expect(begun).toHaveLength(8);
+  begun[0]?.();
+  begun[0]?.();
+  await new Promise(setImmediate);
+  expect(begun).toHaveLength(9);
 });

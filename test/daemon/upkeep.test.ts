@@ -66,10 +66,17 @@ class Attended {
   }
 
   attend(name: string): () => void {
-    return this.upkeep.attend(() => {
-      const settings = databaseSettings(`/data/${name}.db`, name, this.sync);
-      return { ...settings, retention: { ...settings.retention, ...this.retention } };
-    });
+    const settings = () => {
+      const { retention, ...others } = databaseSettings(`/data/${name}.db`, name, this.sync);
+      return { ...others, retention: { ...retention, ...this.retention } };
+    };
+    const task = {
+      get database() {
+        return settings();
+      },
+    };
+    this.upkeep.attend(task);
+    return () => this.upkeep.leave(task);
   }
 
   opens(database: string, how: "continue" | "snapshot"): void {

@@ -1,24 +1,31 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
+import type { Clock } from "../../src/clock.ts";
 import { FolderWatcher } from "../../src/daemon/watcher.ts";
+import { ManualClock } from "../helpers/manual-clock.ts";
 import { tempFolder } from "../helpers/sqlite/temp-database.ts";
 
-function aWatcher() {
+function aWatcher(clock: Clock = new ManualClock()) {
   const unwatchable: string[] = [];
-  const watcher = new FolderWatcher((folder) => unwatchable.push(folder));
+  const watcher = new FolderWatcher(clock, (folder) => unwatchable.push(folder));
   onTestFinished(() => watcher.close());
   return { watcher, unwatchable };
 }
 
+/** A task that counts its hints. */
+function aTask() {
+  return { wake: vi.fn() };
+}
+
 /** Writes until the hint comes: the system tells when it pleases. */
-async function untilHinted(hint: ReturnType<typeof vi.fn>, path: string): Promise<void> {
+async function untilHinted({ wake }: ReturnType<typeof aTask>, path: string): Promise<void> {
   let writes = 0;
   await vi.waitUntil(
     () => {
       writes += 1;
       writeFileSync(path, `${writes}`);
-      return hint.mock.calls.length > 0;
+      return wake.mock.calls.length > 0;
     },
     { timeout: 40_000, interval: 50 },
   );
@@ -27,43 +34,73 @@ async function untilHinted(hint: ReturnType<typeof vi.fn>, path: string): Promis
 test("the database or its log changes: its hint, and nobody else's", async () => {
   const { watcher } = aWatcher();
   const folder = tempFolder();
-  const [a, b] = [vi.fn(), vi.fn()];
+  const [a, b] = [aTask(), aTask()];
   await watcher.watch(join(folder, "a.db"), a);
   await watcher.watch(join(folder, "b.db"), b);
   await untilHinted(a, join(folder, "a.db-wal"));
-  expect(b).not.toHaveBeenCalled();
+  expect(b.wake).not.toHaveBeenCalled();
   await untilHinted(b, join(folder, "b.db"));
 });
 
 test("what lies beside it, in subfolders too, is nothing", async () => {
   const { watcher } = aWatcher();
   const folder = tempFolder();
-  const hint = vi.fn();
+  const hinted = aTask();
   mkdirSync(join(folder, "sub"));
-  await watcher.watch(join(folder, "a.db"), hint);
+  await watcher.watch(join(folder, "a.db"), hinted);
   for (const name of ["sub/a.db", "a.db-shm", "a.db.bak"]) writeFileSync(join(folder, name), "x");
-  const last = vi.fn();
+  const last = aTask();
   await watcher.watch(join(folder, "last"), last);
   await untilHinted(last, join(folder, "last")); // events come in order
-  expect(hint).not.toHaveBeenCalled();
+  expect(hinted.wake).not.toHaveBeenCalled();
 });
 
 test("no hint once it is let go", async () => {
   const { watcher } = aWatcher();
   const folder = tempFolder();
-  const [hint, last] = [vi.fn(), vi.fn()];
-  (await watcher.watch(join(folder, "a.db"), hint))();
+  const [hinted, last] = [aTask(), aTask()];
+  await watcher.watch(join(folder, "a.db"), hinted);
+  watcher.unwatch(join(folder, "a.db"));
   await watcher.watch(join(folder, "b.db"), last);
   writeFileSync(join(folder, "a.db"), "x");
   await untilHinted(last, join(folder, "b.db"));
-  expect(hint).not.toHaveBeenCalled();
+  expect(hinted.wake).not.toHaveBeenCalled();
 });
 
 test("a folder that cannot be watched is said, once, and is no failure", async () => {
   const { watcher, unwatchable } = aWatcher();
   const folder = join(tempFolder(), "gone");
-  const unwatch = await watcher.watch(join(folder, "a.db"), () => {});
-  await watcher.watch(join(folder, "b.db"), () => {});
+  await watcher.watch(join(folder, "a.db"), aTask());
+  await watcher.watch(join(folder, "b.db"), aTask());
   expect(unwatchable).toEqual([folder]);
-  unwatch();
+  watcher.unwatch(join(folder, "a.db"));
+});
+
+test("behind a writer at full speed hints for the others come by the clock, and from the system again after it", async () => {
+  const clock = new ManualClock();
+  const { watcher } = aWatcher(clock);
+  const folder = tempFolder();
+  const [busy, other] = [aTask(), aTask()];
+  await watcher.watch(join(folder, "busy.db"), busy);
+  await watcher.watch(join(folder, "other.db"), other);
+  watcher.setBusy(join(folder, "busy.db"), true);
+  await clock.advance(50);
+  expect(other.wake).toHaveBeenCalled();
+  watcher.setBusy(join(folder, "busy.db"), false);
+  other.wake.mockClear();
+  await clock.advance(1000);
+  expect(other.wake).not.toHaveBeenCalled();
+  await untilHinted(other, join(folder, "other.db"));
+});
+
+test("where many want hints, the subscription stays", async () => {
+  const clock = new ManualClock();
+  const { watcher } = aWatcher(clock);
+  const folder = tempFolder();
+  const tasks = Array.from({ length: 17 }, aTask);
+  for (const [index, task] of tasks.entries()) await watcher.watch(join(folder, `${index}.db`), task);
+  watcher.setBusy(join(folder, "0.db"), true);
+  await clock.advance(1000);
+  for (const { wake } of tasks) expect(wake).not.toHaveBeenCalled();
+  await untilHinted(tasks[5] ?? aTask(), join(folder, "5.db"));
 });

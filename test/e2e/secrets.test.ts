@@ -149,7 +149,7 @@ const COMMANDS: Readonly<Record<string, (at: Scene) => readonly (readonly string
     ["compact", "app"],
     ["compact", "app", "--force"],
   ],
-  bench: () => [],
+  bench: () => [["bench", "snapshot", "--runs", "1", "--megabytes", "1"]],
 };
 
 async function registered(at: Scene): Promise<readonly string[]> {

@@ -9,7 +9,7 @@ Takes the fix for each pitfall out of a copy of the project, and runs the test t
 ID of one mutation (4b); without any all are tried, which takes about a quarter of an hour.`;
 
 /** Tests of these folders run dist/. */
-const OF_DIST = /^test\/(e2e|cli|library|python)\//;
+const OF_DIST = /^test\/(bench|e2e|cli|library|python)\//;
 
 /** Returns the exit code. 1: a mutation was not noticed, or a test fails without one. */
 export async function main(args: readonly string[], projectFolder: string): Promise<number> {

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import fs, { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import {
   decodeSegmentHeader,
   encodeSegmentHeader,
@@ -9,7 +10,6 @@ import {
   SEGMENT_HEADER_SIZE,
   Segment,
   type SegmentHeader,
-  segmentName,
   segmentPaths,
 } from "../../src/shadow/segment.ts";
 import { decodeWalHeader } from "../../src/wal/header.ts";
@@ -173,6 +173,18 @@ test("several behind one TXID, of logs that begin alike: none takes the place of
   expect(segmentPaths(folder)).toEqual([segments[0]?.path, segments[3]?.path]);
 });
 
+/** From now on until the end of the test, writes to files fail. */
+function fillDisk(): void {
+  const spy = vi.spyOn(fs, "writeSync").mockImplementation(() => {
+    throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+  });
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    spy.mockRestore();
+    syncBuiltinESMExports();
+  });
+}
+
 describe("what cannot be written", () => {
   const writers: readonly (readonly [string, typeof Segment.writeInSlices])[] = [
     ["at once", async (...args) => Segment.write(...args)],
@@ -182,7 +194,7 @@ describe("what cannot be written", () => {
   test.each(writers)("%s, a full disk: LOCAL_DISK_FULL, and nothing stays behind", async (_, write) => {
     const { bytes, header, end } = aLog();
     const folder = tempFolder();
-    symlinkSync("/dev/full", join(folder, `${segmentName(header, 1)}.tmp`));
+    fillDisk();
     await expect(write(folder, header, end, readAtOf(bytes))).rejects.toMatchObject({
       code: "LOCAL_DISK_FULL",
     });

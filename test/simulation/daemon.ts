@@ -1,5 +1,6 @@
 import { DEFAULT_RETENTION, DEFAULT_SYNC } from "../../src/config/defaults.ts";
-import type { DatabaseTask, TaskResult } from "../../src/daemon/database-task.ts";
+import type { TaskDependencies, TaskResult } from "../../src/daemon/active-task.ts";
+import type { DatabaseTask } from "../../src/daemon/database-task.ts";
 import type { WalrustEvent } from "../../src/events.ts";
 import { SimulationFailure } from "./oracle.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
@@ -13,15 +14,21 @@ let writers = 0;
 export class SimulatedDaemon {
   readonly process: SimulatedProcess;
   readonly task: DatabaseTask;
-  readonly #stop: AbortController;
   readonly #world: World;
   #result: TaskResult | undefined;
 
-  private constructor(world: World, process: SimulatedProcess, task: DatabaseTask, stop: AbortController) {
+  private constructor(
+    world: World,
+    process: SimulatedProcess,
+    newTask: (ended: (task: DatabaseTask, result: TaskResult) => void) => DatabaseTask,
+  ) {
     this.#world = world;
     this.process = process;
-    this.task = task;
-    this.#stop = stop;
+    this.task = newTask((_, result) => {
+      this.#result = result;
+      this.#world.ended(this.process);
+    });
+    void this.task.begin();
   }
 
   static async begin(world: World): Promise<SimulatedDaemon> {
@@ -30,7 +37,6 @@ export class SimulatedDaemon {
     // WebAssembly is compiled in another thread, which the schedule does not see
     await production.Sha256.begin();
     const clock = world.clock.of(process);
-    const stop = new AbortController();
     const parking = new production.Parking(clock);
     Object.defineProperty(parking, "quietMs", { get: () => (setup.parks ? 2000 : undefined) });
     const sync = {
@@ -50,7 +56,7 @@ export class SimulatedDaemon {
       },
       ...(setup.observe && { shadowDir: world.shadowFolder }),
     };
-    const task = new production.DatabaseTask(database, {
+    const dependencies: TaskDependencies = {
       ...{
         daemon,
         clock,
@@ -68,13 +74,15 @@ export class SimulatedDaemon {
       onceHeld: new Set(),
       log: production.silentLog,
       checkpointers: new production.CheckpointerWatch({ clock, readLocks: () => undefined }),
+      watcher: { setBusy: () => {} },
       controlSocket: "",
-      stop: stop.signal,
       abort: new AbortController().signal,
-    });
-    const daemonLife = new SimulatedDaemon(world, process, task, stop);
-    daemonLife.#run();
-    return daemonLife;
+    };
+    return new SimulatedDaemon(
+      world,
+      process,
+      (ended) => new production.DatabaseTask(database, dependencies, ended),
+    );
   }
 
   get isAlive(): boolean {
@@ -87,14 +95,7 @@ export class SimulatedDaemon {
   }
 
   stop(): void {
-    this.#stop.abort();
-  }
-
-  #run(): void {
-    this.task.run().then((result) => {
-      this.#result = result;
-      this.#world.ended(this.process);
-    });
+    this.task.stop();
   }
 }
 

@@ -86,14 +86,14 @@ describe("a connection", () => {
 
   test("removed after its file is open and before its log is: SQLite says I/O error, we say what happened", () => {
     const { name: path } = tempDatabase();
-    const prepare = vi.spyOn(SqliteDatabase.prototype, "prepare").mockImplementationOnce(function (
+    const exec = vi.spyOn(SqliteDatabase.prototype, "exec").mockImplementationOnce(function (
       this: SqliteDatabase,
       sql: string,
     ) {
       for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`);
-      return this.prepare(sql);
+      return this.exec(sql);
     });
-    onTestFinished(() => prepare.mockRestore());
+    onTestFinished(() => exec.mockRestore());
     expect(() => connect(path)).toThrow(
       expect.objectContaining({
         code: "DATABASE_NOT_FOUND",

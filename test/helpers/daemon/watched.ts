@@ -2,7 +2,8 @@ import { hostname } from "node:os";
 import { onTestFinished } from "vitest";
 import { DEFAULT_RETENTION, DEFAULT_SYNC } from "../../../src/config/defaults.ts";
 import type { DaemonSettings, DatabaseSettings, SyncSettings } from "../../../src/config/settings.ts";
-import { DatabaseTask, type TaskResult } from "../../../src/daemon/database-task.ts";
+import type { TaskDependencies, TaskResult } from "../../../src/daemon/active-task.ts";
+import { DatabaseTask } from "../../../src/daemon/database-task.ts";
 import { Parking } from "../../../src/daemon/parking.ts";
 import { Sha256 } from "../../../src/digest.ts";
 import type { WalrustEvent } from "../../../src/events.ts";
@@ -49,15 +50,19 @@ export function databaseSettings(
 export class Watched {
   readonly events: WalrustEvent[] = [];
   readonly task: DatabaseTask;
+  readonly firstOpening: ReturnType<DatabaseTask["begin"]>;
   readonly result: Promise<TaskResult>;
-  readonly #stop = new AbortController();
   readonly #abort = new AbortController();
   readonly #stage: Stage;
   #ended = false;
 
   constructor(stage: Stage, options: WatchedOptions = {}) {
     this.#stage = stage;
-    this.task = new DatabaseTask(databaseSettings(stage.path, "app", options.sync), {
+    let ended: (result: TaskResult) => void = () => {};
+    this.result = new Promise((resolve) => {
+      ended = resolve;
+    });
+    const deps: TaskDependencies = {
       daemon: { ...DAEMON, ...options.daemon },
       storage: options.storage ?? stage.storage,
       clock: stage.clock,
@@ -76,13 +81,15 @@ export class Watched {
       log: silentLog,
       checkpointers: new CheckpointerWatch({ clock: stage.clock, readLocks: () => undefined }),
       parking: options.parking ?? new Parking(stage.clock),
+      watcher: { setBusy: () => {} },
       controlSocket: "",
-      stop: this.#stop.signal,
       abort: this.#abort.signal,
-    });
-    this.result = this.task.run().finally(() => {
+    };
+    this.task = new DatabaseTask(databaseSettings(stage.path, "app", options.sync), deps, (_, result) => {
       this.#ended = true;
+      ended(result);
     });
+    this.firstOpening = this.task.begin();
     onTestFinished(async () => {
       stage.storage.fault = () => undefined;
       this.#abort.abort();
@@ -99,7 +106,7 @@ export class Watched {
 
   /** Drains, however long the clock has to go for it. */
   async stop(): Promise<TaskResult> {
-    this.#stop.abort();
+    this.task.stop();
     await settled();
     for (let round = 0; !this.#ended; round += 1) {
       if (round > 200) throw new Error("the task does not end");

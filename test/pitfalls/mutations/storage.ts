@@ -173,7 +173,7 @@ export const STORAGE: readonly PitfallMutation[] = [
   {
     id: "34a",
     what: "a full local disk ends the database",
-    file: "src/daemon/serving.ts",
+    file: "src/daemon/backoff.ts",
     find: '  return error.exitCode === 4 || error.code === "LOCAL_DISK_FULL";',
     replace: "  return error.exitCode === 4;",
     test: "test/e2e/disk-full.test.ts",
@@ -201,7 +201,7 @@ export const STORAGE: readonly PitfallMutation[] = [
     id: "34d",
     what: "half a segment stays behind",
     file: "src/shadow/segment.ts",
-    find: "    for (const path of [this.#temporary, this.#path]) removeLocalFile(path);",
+    find: "    if (!this.#published) removeLocalFile(this.#path);",
     replace: "",
     test: "test/shadow/segment.test.ts",
     title: "%s, a full disk: LOCAL_DISK_FULL, and nothing stays behind",
