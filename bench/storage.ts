@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { systemClock } from "../src/clock.ts";
-import type { StorageSettings } from "../src/config/settings.ts";
 import { openStorage } from "../src/storage/open.ts";
 import type { Storage } from "../src/storage/storage.ts";
+import { storageSettings } from "./storage-settings.ts";
 
 /** What a request costs this process, and how fast uploads stream. */
 interface StorageReport {
@@ -58,11 +58,11 @@ async function measure(serverPath: string, load: Load): Promise<StorageReport> {
   try {
     const [endpoint] = (await once(server, "message")) as [string];
     const env = { AWS_ACCESS_KEY_ID: IDENTITY.accessKeyId, AWS_SECRET_ACCESS_KEY: IDENTITY.secretAccessKey };
-    const s3 = await openStorage(settingsFor(IDENTITY.bucket, load.atOnce, endpoint), {
+    const s3 = await openStorage(storageSettings(IDENTITY.bucket, load.atOnce, endpoint), {
       clock: systemClock,
       env,
     });
-    const files = await openStorage(settingsFor(pathToFileURL(folder).href, load.atOnce), {
+    const files = await openStorage(storageSettings(pathToFileURL(folder).href, load.atOnce), {
       clock: systemClock,
     });
     const before = rssMegabytes();
@@ -109,25 +109,6 @@ async function upload(storage: Storage, megabytes: number): Promise<number> {
   for (let written = 0; written < sizeBytes; written += piece.length) await target.write(piece);
   await target.complete(Buffer.alloc(100));
   return sizeBytes / 1e3 / (performance.now() - startMs);
-}
-
-function settingsFor(url: string, concurrency: number, endpoint?: string): StorageSettings {
-  return {
-    url,
-    region: "us-east-1",
-    concurrency,
-    partSizeBytes: 8 * 1024 * 1024,
-    layout: "walrust",
-    retry: {
-      maxRetries: 5,
-      baseDelayMs: 100,
-      maxDelayMs: 30_000,
-      circuitBreakerEnabled: true,
-      circuitBreakerThreshold: 10,
-      circuitBreakerCooldownMs: 60_000,
-    },
-    ...(endpoint === undefined ? {} : { endpoint }),
-  };
 }
 
 function rssMegabytes(): number {

@@ -31,9 +31,12 @@ export interface SpawnOptions {
 }
 
 const alive = new Set<ChildProcess>();
-process.once("exit", () => {
+process.once("exit", killChildren);
+
+/** What a run left behind that ended before its end. */
+export function killChildren(): void {
   for (const child of alive) child.kill("SIGKILL");
-});
+}
 
 export function spawnChild(command: string, args: readonly string[], options: SpawnOptions = {}): Child {
   const child = spawn(command, args, {

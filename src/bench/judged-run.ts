@@ -1,5 +1,6 @@
 import type { Tool } from "./tools/tool.ts";
 import { type Bench, VoidRun, type Workload } from "./workload.ts";
+import type { Writer } from "./writer.ts";
 
 /** One run of a workload. Throws VoidRun where what was restored is not what was written, and where nothing was restored and compared at all. */
 export async function judgedRun(
@@ -8,8 +9,8 @@ export async function judgedRun(
   bench: Bench,
 ): Promise<Readonly<Record<string, number>>> {
   let judged = 0;
-  const check = async (path: string, rows: number) => {
-    await bench.writer.check(path, rows);
+  const check: Writer["check"] = async (...record) => {
+    await bench.writer.check(...record);
     judged += 1;
   };
   const values = await workload.run(tool, { ...bench, writer: { ...bench.writer, check } });

@@ -1,6 +1,9 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 
-/** Memory and CPU of a process and all of its descendants, as Linux counts them (proc(5)). */
+/**
+ * Memory and CPU of a process and all of its descendants, as Linux counts them (proc(5)). On a machine without /proc all are NaN, and the measures
+ * that come of them are left out (Measure.needsProc).
+ */
 export interface TreeSample {
   readonly rssBytes: number;
   /** Private_Dirty of smaps_rollup: what ends with the process and no other shares. */
@@ -14,7 +17,21 @@ export interface TreeSample {
 /** utime and stime count in these (sysconf(_SC_CLK_TCK), 100 on every Linux that Node runs on). */
 const TICKS_PER_SECOND = 100;
 
+const UNKNOWN: TreeSample = {
+  rssBytes: Number.NaN,
+  privateDirtyBytes: Number.NaN,
+  peakRssBytes: Number.NaN,
+  cpuSeconds: Number.NaN,
+  descriptors: Number.NaN,
+};
+
+/** Linux from 4.14 on. */
+export function hasProc(): boolean {
+  return existsSync("/proc/self/smaps_rollup");
+}
+
 export function sampleTree(rootPid: number): TreeSample {
+  if (!hasProc()) return UNKNOWN;
   const sum = { rssBytes: 0, privateDirtyBytes: 0, peakRssBytes: 0, cpuSeconds: 0, descriptors: 0 };
   for (const pid of treeOf(rootPid)) {
     const memory = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");

@@ -1,4 +1,13 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type Arrivals, watchArrivals } from "./arrivals.ts";
 import type { Child } from "./child.ts";
@@ -7,10 +16,11 @@ import { until } from "./until.ts";
 import { type Bench, VoidRun } from "./workload.ts";
 import type { Filled } from "./writer.ts";
 
-const FIRST_COPY_LIMIT_MS = 180_000;
+const FIRST_COPY_LIMIT_MS = 600_000;
 const DRAIN_LIMIT_MS = 120_000;
 /** Restores that a proof runs at once. */
 const PROOFS_AT_ONCE = 2;
+const SMALL_BYTES = 1e6;
 
 export interface DatabasesOptions {
   readonly count: number;
@@ -37,7 +47,8 @@ export async function makeDatabases(
   return { job: { databases, storage, scratch: bench.scratch }, ...filled };
 }
 
-function folderStorage(bench: Bench): BenchStorage {
+/** An empty folder of this run. */
+export function folderStorage(bench: Bench): Extract<BenchStorage, { kind: "folder" }> {
   const path = join(bench.scratch, "storage");
   mkdirSync(path);
   return { kind: "folder", path };
@@ -56,12 +67,16 @@ export function theOnly(job: Job): BenchDatabase {
   return database;
 }
 
-/** Starts the daemon on one database and returns when its first copy is durable. */
+/**
+ * Starts the daemon on one database and returns when its first copy is durable.
+ * @param arrivalsAt stamps what appears in storage below a prefix
+ */
 export async function watchOne(
   tool: Tool,
   job: Job,
+  arrivalsAt = (prefix: string): Arrivals => watchArrivals(join(storageFolder(job), prefix)),
 ): Promise<{ readonly daemon: Child; readonly arrivals: Arrivals; readonly firstCopySeconds: number }> {
-  const arrivals = watchArrivals(publicationsFolder(tool, job, theOnly(job)));
+  const arrivals = arrivalsAt(tool.publications(job.storage.kind, theOnly(job)));
   const startNs = process.hrtime.bigint();
   const daemon = tool.watch(job);
   const first = await until(
@@ -75,15 +90,8 @@ export async function watchOne(
   return { daemon, arrivals, firstCopySeconds: Number(first.atNs - startNs) / 1e9 };
 }
 
-/**
- * Starts the daemon on many databases and returns when each has a first copy.
- * @param stored the keys of all objects in storage that start so
- */
-export async function watchMany(
-  tool: Tool,
-  job: Job,
-  stored: (prefix: string) => readonly string[] = (prefix) => namesIn(join(storageFolder(job), prefix)),
-): Promise<Child> {
+/** Starts the daemon on many databases and returns when each has a first copy in a folder. */
+export async function watchMany(tool: Tool, job: Job): Promise<Child> {
   const waiting = new Set(job.databases.map((database) => tool.publications(job.storage.kind, database)));
   const daemon = tool.watch(job);
   await until(
@@ -91,7 +99,8 @@ export async function watchMany(
     () => {
       assertRunning(tool, daemon);
       for (const prefix of waiting) {
-        if (stored(prefix).some((name) => name.endsWith(".ltx"))) waiting.delete(prefix);
+        if (namesIn(join(storageFolder(job), prefix)).some((name) => name.endsWith(".ltx")))
+          waiting.delete(prefix);
       }
       return waiting.size === 0;
     },
@@ -109,29 +118,50 @@ export async function drain(tool: Tool, daemon: Child): Promise<void> {
     throw new VoidRun(`${tool.name} ended with ${exit.code ?? exit.signal}: ${exit.stderr}`);
 }
 
-/** The rule that makes a run count: every copy restores, passes integrity_check and equals the record row by row. */
-export async function prove(bench: Bench, tool: Tool, job: Job, rows: number): Promise<void> {
+/**
+ * The rule that makes a run count: every copy restores, passes integrity_check and equals the record row by row.
+ * @param rows the number that all of them have, or that of each
+ */
+export async function prove(
+  bench: Bench,
+  tool: Tool,
+  job: Job,
+  rows: number | ReadonlyMap<BenchDatabase, number>,
+): Promise<void> {
   const left = [...job.databases];
+  const proven = new Set<string>();
   const proveNext = async (): Promise<void> => {
+    // of its own, with one database in the configuration: reading hundreds takes longer than the restore
+    const scratch = mkdtempSync(join(bench.scratch, "proof-"));
     for (let database = left.pop(); database !== undefined; database = left.pop()) {
-      const out = join(bench.scratch, `${database.name}.restored`);
-      const exit = await tool.restore(job, database, out).exited;
+      const out = join(scratch, `${database.name}.restored`);
+      const exit = await tool.restore({ ...job, databases: [database], scratch }, database, out).exited;
       if (exit.code !== 0) throw new VoidRun(`${tool.name} cannot restore ${database.name}: ${exit.stderr}`);
-      await bench.writer.check(out, rows);
+      const expected = typeof rows === "number" ? rows : (rows.get(database) ?? 0);
+      const bytes = sameBytes(out, expected);
+      if (bytes !== undefined && proven.has(bytes)) continue;
+      await bench.writer.check(out, expected);
+      if (bytes !== undefined) proven.add(bytes);
     }
   };
   const proofs = await Promise.allSettled(Array.from({ length: PROOFS_AT_ONCE }, proveNext));
   for (const proof of proofs) if (proof.status === "rejected") throw proof.reason;
 }
 
-function publicationsFolder(tool: Tool, job: Job, database: BenchDatabase): string {
-  return join(storageFolder(job), tool.publications(job.storage.kind, database));
+/**
+ * The same for two small files only if they are equal byte by byte and are to hold the same rows: what was found in one of them holds of the other.
+ * Of hundreds of idle databases one is read by SQLite, then, and the others are not.
+ */
+function sameBytes(path: string, rows: number): string | undefined {
+  if (statSync(path).size > SMALL_BYTES || existsSync(`${path}-wal`)) return undefined;
+  return `${rows} ${createHash("sha256").update(readFileSync(path)).digest("hex")}`;
 }
 
 function namesIn(folder: string): string[] {
   return existsSync(folder) ? readdirSync(folder) : [];
 }
 
-function assertRunning(tool: Tool, daemon: Child): void {
+/** Errors: VoidRun with what it said. */
+export function assertRunning(tool: Tool, daemon: Child): void {
   if (!daemon.running()) throw new VoidRun(`${tool.name} ended by itself: ${daemon.stderr()}`);
 }

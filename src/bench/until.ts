@@ -9,6 +9,11 @@ export interface UntilOptions {
 /** Thrown by a probe when what it waits for cannot happen any more: ends the wait at once. */
 export class NoHope extends Error {}
 
+/** The limit passed. */
+export class TooLong extends Error {
+  override readonly name = "TooLong";
+}
+
 /**
  * Waits on a condition with a limit: the only way end-to-end tests and benchmarks wait. Returns the first value that is neither
  * undefined nor false; a probe that throws is asked again, and its last error is the cause of the failure.
@@ -31,7 +36,10 @@ export async function until<T>(
     }
     if (performance.now() > deadlineMs) {
       const why = cause instanceof Error ? `: ${cause.message}` : "";
-      throw new Error(`not within ${limitMs} ms: ${what}${why}`, cause === undefined ? undefined : { cause });
+      throw new TooLong(
+        `not within ${limitMs} ms: ${what}${why}`,
+        cause === undefined ? undefined : { cause },
+      );
     }
     await sleep(options.everyMs ?? 20);
   }

@@ -2,7 +2,7 @@ import { Cli, Command, Option } from "clipanion";
 import type { ConfigSources } from "../config/resolve.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Log } from "../observability/log.ts";
-import type { OpenedWalrust } from "../walrust.ts";
+import type { OpenedWalrust, WalrustDependencies } from "../walrust.ts";
 import type { CliContext } from "./context.ts";
 import { openLog } from "./output.ts";
 
@@ -40,12 +40,17 @@ export abstract class WalrustCommand extends Command<CliContext> {
   protected async openStorageOnly(): Promise<OpenedWalrust> {
     const { resolveStorageSettings } = await import("../config/resolve.ts");
     const settings = await resolveStorageSettings(this.sources());
-    return this.openWith(settings, await openLog(this.context, settings.log));
+    return this.openWith(settings, await openLog(this.context, settings.log), { mayBlock: true });
   }
 
-  protected async openWith(settings: Pick<Settings, "storage">, log: Log): Promise<OpenedWalrust> {
+  /** @param options mayBlock: the command does nothing else */
+  protected async openWith(
+    settings: Pick<Settings, "storage">,
+    log: Log,
+    options: Pick<WalrustDependencies, "mayBlock"> = {},
+  ): Promise<OpenedWalrust> {
     const { openWalrust } = await import("../walrust.ts");
     const { clock, env } = this.context;
-    return openWalrust(settings, { clock, env, log });
+    return openWalrust(settings, { clock, env, log, ...options });
   }
 }

@@ -13,6 +13,8 @@ export interface CliContext {
   readonly cwd: string;
   /** Of walrust. */
   readonly version: string;
+  /** Path of the program itself, dist/cli.js. */
+  readonly program: string;
   readonly clock: Clock;
   /** The first SIGINT or SIGTERM: end soon, and in order. */
   readonly signal: AbortSignal;

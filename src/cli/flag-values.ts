@@ -1,12 +1,16 @@
 import { WalrustError } from "../errors.ts";
 
+interface Range {
+  readonly least: number;
+  readonly most: number;
+}
+
 /** The value of a flag that is no setting. Errors: USAGE. */
-export function wholeNumberFlag(
-  flag: string,
-  text: string | undefined,
-  { least, most }: { readonly least: number; readonly most: number },
-): number | undefined {
-  if (text === undefined) return undefined;
+export function wholeNumberFlag(flag: string, text: string | undefined, range: Range): number | undefined {
+  return text === undefined ? undefined : wholeNumber(flag, text, range);
+}
+
+export function wholeNumber(flag: string, text: string, { least, most }: Range): number {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && value <= most) return value;
   throw new WalrustError(

@@ -58,7 +58,7 @@ export function usageLine({ path, usage, options }: CommandDefinition): string {
   const required = options.filter((option) => option.required).map((option) => optionRow(option)[0]);
   const rest = usage.slice(path.length).replace(/\[(-[^\]]*)\]|<(-[^>]*)>/g, "");
   const positional = rest
-    .replace("...", "[DATABASES...]") // clipanion has no name for it, and there is one
+    .replace("...", `[${path === "walrust bench" ? "WORKLOADS" : "DATABASES"}...]`) // clipanion has no name for it
     .split(/\s+/)
     .map((word) => word.replace(/^<(.*)>$/, "$1"));
   return [path, "[OPTIONS]", ...required, ...positional].filter((word) => word !== "").join(" ");

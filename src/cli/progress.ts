@@ -8,18 +8,21 @@ const QUIET_MS = 1000;
 const LINE_EVERY_MS = 5000;
 
 export interface Progress {
-  /** Bytes. */
+  /** Bytes, unless it was started for something else. */
   update(done: number, total: number): void;
   /** Takes the bar away. Safe to call twice. */
   stop(): void;
 }
 
-/** On a terminal a bar on stderr, else a line every few seconds; each with rate and time left. */
-export function startProgress(context: CliContext, what: string): Progress {
+/** What stands behind the share that is done. */
+export type Facts = (done: number, total: number, elapsedMs: number) => string;
+
+/** On a terminal a bar on stderr, else a line every few seconds; for bytes each with rate and time left. */
+export function startProgress(context: CliContext, what: string, facts: Facts = factsOf): Progress {
   const label = printable(what);
   const { clock, stderr } = context;
   const startedMs = clock.monotonicMs();
-  const show = stderr.isTTY ? barView(context, label) : lineView(context, label);
+  const show = stderr.isTTY ? barView(context, label, facts) : lineView(context, label, facts);
   return {
     update(done, total) {
       const elapsedMs = clock.monotonicMs() - startedMs;
@@ -34,7 +37,7 @@ interface View {
   stop(): void;
 }
 
-function barView({ stderr }: CliContext, label: string): View {
+function barView({ stderr }: CliContext, label: string, facts: Facts): View {
   const bar = new SingleBar(
     {
       stream: stderr,
@@ -47,7 +50,7 @@ function barView({ stderr }: CliContext, label: string): View {
   let started = false;
   return {
     update(done, total, elapsedMs) {
-      const payload = { facts: factsOf(done, total, elapsedMs) };
+      const payload = { facts: facts(done, total, elapsedMs) };
       if (started) bar.update(done, payload);
       else bar.start(total, done, payload);
       started = true;
@@ -56,13 +59,13 @@ function barView({ stderr }: CliContext, label: string): View {
   };
 }
 
-function lineView({ stderr }: CliContext, label: string): View {
+function lineView({ stderr }: CliContext, label: string, facts: Facts): View {
   let nextMs = 0;
   return {
     update(done, total, elapsedMs) {
       if (elapsedMs < nextMs) return;
       nextMs = elapsedMs + LINE_EVERY_MS;
-      stderr.write(`${label}: ${Math.floor((100 * done) / total)}% ${factsOf(done, total, elapsedMs)}\n`);
+      stderr.write(`${label}: ${Math.floor((100 * done) / total)}% ${facts(done, total, elapsedMs)}\n`);
     },
     stop() {},
   };

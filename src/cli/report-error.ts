@@ -4,11 +4,11 @@ import { printable } from "../printable.ts";
 import type { CliContext } from "./context.ts";
 import { paint, printJson } from "./output.ts";
 
-/** Says what went wrong, to people on stderr and with `--json` also to machines on stdout. Returns the exit code. */
+/** Says what went wrong, to people on stderr and with `--json` also to machines on stdout. Returns the exit code: that of the error, unless another one is given. */
 export function reportError(
   thrown: unknown,
   context: CliContext,
-  options: { readonly json: boolean },
+  options: { readonly json: boolean; readonly exitCode?: number },
 ): number {
   const error = toWalrustError(thrown);
   const { red, dim } = paint(context, context.stderr);
@@ -19,8 +19,9 @@ export function reportError(
     ...stack,
   ];
   context.stderr.write(`${lines.join("\n")}\n`);
-  if (options.json) printJson(context, { error: errorFacts(error) });
-  return error.exitCode;
+  const { exitCode = error.exitCode } = options;
+  if (options.json) printJson(context, { error: { ...errorFacts(error), exit_code: exitCode } });
+  return exitCode;
 }
 
 function stackOf(error: WalrustError): string {

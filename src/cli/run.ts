@@ -1,4 +1,5 @@
 import { Cli } from "./command.ts";
+import { BenchCommand } from "./commands/bench.ts";
 import { CompactCommand } from "./commands/compact.ts";
 import { ExplainCommand } from "./commands/explain.ts";
 import { ListCommand } from "./commands/list.ts";
@@ -27,13 +28,14 @@ const COMMANDS = [
   StatusCommand,
   ExplainCommand,
   PragmaCommand,
+  BenchCommand,
 ];
 
 /** Runs one command line. Returns the exit code (surface.md, "Exit codes"); throws nothing. */
 export async function run(argv: readonly string[], context: CliContext): Promise<number> {
   const { version } = context;
   try {
-    const cli = makeCli();
+    const cli = makeCli(argv);
     const { stdout } = context;
     if (argv.length === 1 && ["--version", "-v"].includes(argv[0] ?? "")) {
       printLine(context, version);
@@ -50,9 +52,11 @@ export async function run(argv: readonly string[], context: CliContext): Promise
   }
 }
 
-function makeCli(): Cli<CliContext> {
+/** With the command that is named, or all: clipanion's parser of all of them takes longer to make than most commands to run. */
+function makeCli([word]: readonly string[]): Cli<CliContext> {
   const cli = new Cli<CliContext>({ binaryName: "walrust", enableCapture: false, enableColors: false });
-  for (const command of COMMANDS) cli.register(command);
+  const named = COMMANDS.filter(({ paths }) => paths.some((path) => path[0] === word));
+  for (const command of named.length > 0 ? named : COMMANDS) cli.register(command);
   return cli;
 }
 

@@ -1,4 +1,4 @@
-import type { TaskResult } from "../daemon/database-task.ts";
+import type { TaskResult } from "../daemon/active-task.ts";
 import { WalrustError } from "../errors.ts";
 
 /**

@@ -21,7 +21,7 @@ describe.each(["S1", "R1", "L2"])("%s (pitfall 51)", (workload) => {
   test("a tool that restores what was written has figures", async () => {
     const { code, stdout } = await run(workload, "honest");
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ id: workload, runs: [{ tool: "walrust" }] });
+    expect(JSON.parse(stdout)).toMatchObject({ id: workload, tools: [{ name: "walrust", runs: [{}] }] });
   });
 
   test.each([

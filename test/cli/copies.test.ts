@@ -259,9 +259,16 @@ test("docs/json.md shows the documents as they are", async () => {
     await statusOf(at),
     await json(at, ["explain", "app.db"]),
     await json(at, ["pragma"]),
+    await benchOf(at),
   ];
   expect(shown).toEqual(documents.map(({ document }) => keysOf(document)));
 });
+
+/** A short `bench`, which takes no storage. */
+async function benchOf(at: Scene) {
+  const { stdout } = await runWalrust(at, ["bench", "latency", "--runs", "1", "--commits", "1", "--json"]);
+  return { document: JSON.parse(stdout) };
+}
 
 /** `status` of a daemon that watches the database of a scene. */
 async function statusOf(at: Scene) {

@@ -13,6 +13,7 @@ const COMMANDS = [
   "replicate",
   "explain",
   "pragma",
+  "bench",
 ];
 
 describe("help", () => {
@@ -98,6 +99,11 @@ describe("usage errors end with 2, say what is wrong, and print nothing on stdou
     [["explain", "a.db", "--max-changes", "3"], "explain: unknown option --max-changes"],
     [["pragma", "app.db"], "pragma: extraneous positional argument"],
     [["pragma", "--comments", "maybe"], '--comments: expected true, false, got "maybe"'],
+    [["bench", "snapshots"], "bench: unknown workload snapshots (did you mean snapshot?)"],
+    [["bench", "codec", "-b", "copies"], "bench: it measures with a folder"],
+    [["bench", "--runs", "0"], "--runs: expected a whole number from 1 to 100"],
+    [["bench", "--databases", "1,,10"], "--databases: expected a whole number from 1 to 10000"],
+    [["bench", "--seconds", "soon"], "--seconds: expected a whole number from 1 to 3600"],
     [["watch", "a.db", "--metrics-port", "high"], "--metrics-port: expected a whole number"],
     [["watch", "a.db", "--compact-interval", "soon"], '--compact-interval: "soon" is not a duration'],
     [["watch", "a.db", "--retain-hourly", "all"], "--retain-hourly: expected a whole number"],

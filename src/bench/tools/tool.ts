@@ -10,8 +10,6 @@ export interface Tool {
   restore(job: Job, database: BenchDatabase, out: string): Child;
   /** Where in storage every publication of `database` appears, as an object that ends in `.ltx`: the start of its keys, with a slash. */
   publications(storage: BenchStorage["kind"], database: BenchDatabase): string;
-  /** The path that an object with this key on S3 has where the storage is a folder. */
-  folderPath(key: string): string;
 }
 
 /** What both tools are given alike. */
@@ -20,6 +18,8 @@ export interface Job {
   readonly storage: BenchStorage;
   /** For configuration files. */
   readonly scratch: string;
+  /** KNOBS if not given. */
+  readonly knobs?: Knobs;
 }
 
 export type BenchStorage =
@@ -37,16 +37,31 @@ export interface BenchDatabase {
   readonly path: string;
 }
 
-/** Knobs of both tools: the defaults that they share, written out. */
-export const KNOBS = {
+export interface Knobs {
+  readonly syncIntervalSeconds: number;
+  readonly checkpointIntervalSeconds: number;
+  readonly minCheckpointPages: number;
+  readonly snapshotIntervalSeconds: number;
+  /** False: incrementals stay as they were published. True: as each tool has it by itself (Litestream merges after 30 s, walrust not at all). */
+  readonly merges: boolean;
+}
+
+/** The defaults that both tools share, written out. */
+export const KNOBS: Knobs = {
   syncIntervalSeconds: 1,
   checkpointIntervalSeconds: 60,
   minCheckpointPages: 1000,
   snapshotIntervalSeconds: 3600,
-} as const;
+  merges: true,
+};
 
-export const KNOBS_TEXT = [
-  `sync interval ${KNOBS.syncIntervalSeconds} s`,
-  `checkpoint interval ${KNOBS.checkpointIntervalSeconds} s or ${KNOBS.minCheckpointPages} pages`,
-  `snapshot interval ${KNOBS.snapshotIntervalSeconds} s`,
-] as const;
+export const KNOBS_TEXT: readonly string[] = knobsText(KNOBS);
+
+export function knobsText(knobs: Knobs): readonly string[] {
+  return [
+    `sync interval ${knobs.syncIntervalSeconds} s`,
+    `checkpoint interval ${knobs.checkpointIntervalSeconds} s or ${knobs.minCheckpointPages} pages`,
+    `snapshot interval ${knobs.snapshotIntervalSeconds} s`,
+    ...(knobs.merges ? [] : ["merging of incrementals off"]),
+  ];
+}

@@ -21,7 +21,6 @@ export function walrust(program: string): Tool {
       return spawn([...args, "--config", configuration(job)], job);
     },
     publications: (_, { name }) => `${name}/`,
-    folderPath: (key) => key,
   };
 }
 
@@ -40,14 +39,15 @@ function isExecutable(path: string): boolean {
 }
 
 function configuration(job: Job): string {
+  const knobs = job.knobs ?? KNOBS;
   const lines = [
     "[s3]",
     ...address(job.storage).map(([key, value]) => `${key} = ${JSON.stringify(value)}`),
     "[sync]",
-    `wal_sync_interval = ${KNOBS.syncIntervalSeconds}`,
-    `checkpoint_interval = ${KNOBS.checkpointIntervalSeconds}`,
-    `min_checkpoint_page_count = ${KNOBS.minCheckpointPages}`,
-    `snapshot_interval = ${KNOBS.snapshotIntervalSeconds}`,
+    `wal_sync_interval = ${knobs.syncIntervalSeconds}`,
+    `checkpoint_interval = ${knobs.checkpointIntervalSeconds}`,
+    `min_checkpoint_page_count = ${knobs.minCheckpointPages}`,
+    `snapshot_interval = ${knobs.snapshotIntervalSeconds}`,
     "[log]",
     'level = "warn"',
     ...job.databases.flatMap((database) => [

@@ -26,14 +26,17 @@ const MEASURES = [
   "SHA-256",
 ] as const;
 
-/** What one thread does to a database of text rows, in this process: MB of database a second. */
+/**
+ * What one thread does to a database of text rows, in this process: MB of database a second. It has no goals: that compares two programs on one
+ * machine, and what a processor does natively is no measure for it either, since some have instructions for SHA-256 and some do not.
+ */
 export const C1: Workload = {
   id: "C1",
   name: "codec",
   title: "codec, on one thread",
   compares: false,
   knobs: ({ codecMegabytes }) => [
-    `${codecMegabytes} MB of text rows, page size ${PAGE_SIZE_BYTES}; the best of ${ROUNDS} rounds`,
+    `${codecMegabytes} MB of text rows, page size ${PAGE_SIZE_BYTES}; the best of ${ROUNDS} rounds, by CPU time`,
   ],
   measures: () => [
     ...MEASURES.map((name) => ({ name, unit: "MB/s", better: "more" as const })),
@@ -63,12 +66,14 @@ export const C1: Workload = {
   },
 };
 
+/** Of CPU time, not of the clock: what else runs on the processor is not the codec's. */
 async function bestMsOf(work: () => Promise<unknown> | unknown): Promise<number> {
   let bestMs = Number.POSITIVE_INFINITY;
   for (let round = 0; round < ROUNDS; round += 1) {
-    const begunMs = performance.now();
+    const begun = process.cpuUsage();
     await work();
-    bestMs = Math.min(bestMs, performance.now() - begunMs);
+    const { user, system } = process.cpuUsage(begun);
+    bestMs = Math.min(bestMs, (user + system) / 1000);
   }
   return bestMs;
 }

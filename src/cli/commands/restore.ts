@@ -69,7 +69,7 @@ export class RestoreCommand extends WalrustCommand {
     const { clock, signal } = this.context;
     const plan = await walrust.plan(this.name, target, { signal });
     if (this.json) printJson(this.context, planDocument(this.name, plan));
-    else printLine(this.context, planText(this.name, plan, clock.now()));
+    else printLine(this.context, await planText(this.name, plan, clock.now()));
   }
 
   async #restore(walrust: OpenedWalrust, options: RestoreOptions): Promise<void> {

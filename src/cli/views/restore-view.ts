@@ -3,7 +3,6 @@ import { humanAge, humanDuration, humanSize } from "../../observability/human.ts
 import type { RestoreResult } from "../../restore/restore.ts";
 import { isSnapshotFile, type RestorePoint } from "../../restore/restore-file.ts";
 import type { PlannedRestore } from "../../walrust.ts";
-import { formatTable } from "../table.ts";
 import { timeText } from "../times.ts";
 import { fileCount } from "./file-count.ts";
 import { manifestNotes } from "./manifest-notes.ts";
@@ -79,7 +78,12 @@ export function restoreText(result: RestoreResult, { nowMs, durationMs }: When):
   return lines.join("\n");
 }
 
-export function planText(name: string, { plan, manifest }: PlannedRestore, nowMs: number): string {
+export async function planText(
+  name: string,
+  { plan, manifest }: PlannedRestore,
+  nowMs: number,
+): Promise<string> {
+  const { formatTable } = await import("../table.ts");
   const summary = `${name} at ${pointText(plan.point, nowMs)}: ${fileCount(plan.files.length)}, ${humanSize(plan.totalBytes)}`;
   const rows = plan.files.map((file) => [
     file.key,

@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -13,6 +13,7 @@ export function actAsWalrust(restored) {
     process.on("SIGTERM", () => process.exit(0)); // which may come as soon as the first copy is there
     setInterval(() => {}, 1000);
     const folder = join(fileURLToPath(setting("bucket")), setting("prefix"));
+    mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "copy.tmp"), "");
     renameSync(join(folder, "copy.tmp"), join(folder, "00000001-00000001.ltx"));
   }

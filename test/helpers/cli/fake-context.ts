@@ -26,6 +26,7 @@ export function fakeContext({ isTTY = false, env = {} }: FakeContextOptions = {}
     colorDepth: 1,
     cwd: "/",
     version: "1.2.3",
+    program: "/cli.js",
     clock: { ...systemClock, now: () => context.nowMs, monotonicMs: () => context.nowMs },
     signal: new AbortController().signal,
     onHangup: () => {},

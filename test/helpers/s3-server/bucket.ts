@@ -110,9 +110,11 @@ export class Bucket {
     this.uploads.delete(uploadId);
   }
 
-  /** Keys in the order of lists, behind `after`. */
-  keys(after: string | undefined): string[] {
-    const keys = [...this.objects.keys()].sort((a, b) => this.#compare(a, b));
+  /** Keys that start so, in the order of lists, behind `after`. */
+  keys(prefix: string, after: string | undefined): string[] {
+    const keys = [...this.objects.keys()]
+      .filter((key) => key.startsWith(prefix))
+      .sort((a, b) => this.#compare(a, b));
     return after === undefined ? keys : keys.filter((key) => this.#compare(key, after) > 0);
   }
 

@@ -25,6 +25,8 @@ export interface Context {
   readonly profile: Profile;
   /** Most keys in a page of a list, whatever is asked for. */
   readonly pageSize: number;
+  /** Lists may be asked for by folder. */
+  readonly delimiters: boolean;
   readonly now: () => number;
 }
 
@@ -128,12 +130,14 @@ function read(object: StoredBody, headers: IncomingHttpHeaders): Answer {
   };
 }
 
-function list(query: URLSearchParams, { bucket, pageSize }: Context): Answer {
-  if (query.has("delimiter")) throw new S3Error(501, "NotImplemented", "delimiter");
+function list(query: URLSearchParams, { bucket, pageSize, delimiters }: Context): Answer {
+  const delimiter = query.get("delimiter");
+  if (delimiter !== null && !delimiters) throw new S3Error(501, "NotImplemented", "delimiter");
   const prefix = query.get("prefix") ?? "";
+  if (delimiter) return folders(bucket.keys(prefix, undefined), prefix, delimiter);
   const token = query.get("continuation-token");
   const after = token === null ? undefined : Buffer.from(token, "base64url").toString();
-  const keys = bucket.keys(after).filter((key) => key.startsWith(prefix));
+  const keys = bucket.keys(prefix, after);
   const page = keys.slice(0, Math.min(pageSize, Number(query.get("max-keys") ?? 1000)));
   const truncated = page.length < keys.length;
   const contents = page.map((key) => {
@@ -157,6 +161,23 @@ function list(query: URLSearchParams, { bucket, pageSize }: Context): Answer {
       element("IsTruncated", truncated) +
       next +
       contents.join(""),
+  );
+}
+
+/** What lies in folders below the prefix, in one page: enough for those who look for nothing else. */
+function folders(keys: readonly string[], prefix: string, delimiter: string): Answer {
+  const ends = keys.map((key) => key.indexOf(delimiter, prefix.length));
+  if (ends.includes(-1)) throw new S3Error(501, "NotImplemented", "objects in a list by folder");
+  const common = new Set(keys.map((key, i) => key.slice(0, (ends[i] ?? 0) + delimiter.length)));
+  const elements = [...common].map(
+    (folder) => `<CommonPrefixes>${element("Prefix", folder)}</CommonPrefixes>`,
+  );
+  return xml(
+    "ListBucketResult",
+    element("Prefix", prefix) +
+      element("KeyCount", common.size) +
+      element("IsTruncated", false) +
+      elements.join(""),
   );
 }
 

@@ -26,6 +26,10 @@ export interface S3ServerOptions {
   readonly tls?: { readonly key: string; readonly cert: string };
   /** Sockets that said nothing for so long are closed. */
   readonly keepAliveMs?: number;
+  /** Takes what other clients send and ours never does: lists with a delimiter, and waiting for leave to send a body. */
+  readonly forOthers?: boolean;
+  /** Told of each request when it was done, before its answer goes out. */
+  readonly onDone?: (request: RequestRecord) => void;
 }
 
 export interface RequestRecord {
@@ -88,6 +92,7 @@ class StrictServer implements S3Server {
       bucket: new Bucket(profile, options.minPartSizeBytes ?? 5 * 1024 * 1024),
       profile,
       pageSize: options.pageSize ?? 1000,
+      delimiters: options.forOthers === true,
       now: () => clock.now(),
     };
     this.#server = this.#create();
@@ -144,8 +149,12 @@ class StrictServer implements S3Server {
         this.#sockets.delete(socket);
       });
     });
-    // Clients must not wait for leave to send: several providers never give it.
-    server.on("checkContinue", (_request, response: ServerResponse) => response.writeHead(417).end());
+    // Ours must not wait for leave to send: several providers never give it.
+    server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+      if (this.#options.forOthers !== true) return void response.writeHead(417).end();
+      response.writeContinue();
+      void this.#handle(request, response);
+    });
     server.on("request", (request, response) => void this.#handle(request, response));
     return server;
   }
@@ -188,6 +197,7 @@ class StrictServer implements S3Server {
       );
     });
     record.status = answer.status;
+    this.#options.onDone?.(record);
     if (fault !== undefined && failsAfter(fault, request, response, answer, record)) return;
     send(response, answer, method);
   }

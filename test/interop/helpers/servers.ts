@@ -12,8 +12,7 @@ export interface RealServer extends RunningProgram {
 const IDENTITY = { bucket: "test", accessKeyId: "interop-key", secretAccessKey: "interop-secret-0123456789" };
 
 /** SeaweedFS as one process. Ports from `port`: master, volume, filer, S3, admin. */
-export async function startSeaweedFs(): Promise<RealServer> {
-  const weed = programFrom("WALRUST_WEED");
+export async function startSeaweedFs(weed = programFrom("WALRUST_WEED")): Promise<RealServer> {
   const port = await freePorts(5);
   const endpoint = `http://127.0.0.1:${port + 3}`;
   const program = await startProgram(

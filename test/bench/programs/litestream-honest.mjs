@@ -1,0 +1,3 @@
+import { actAsLitestream } from "./act-as-litestream.mjs";
+
+actAsLitestream(() => {});
