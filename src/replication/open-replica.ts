@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { WalrustError } from "../errors.ts";
 import { PageMarks } from "../ltx/page-marks.ts";
 import { type Cursor, readCursor } from "../shadow/cursor.ts";
+import { syncFolder } from "../shadow/durable-file.ts";
 import { filesIn, removeLocalFile } from "../shadow/local-files.ts";
 import { PageTable } from "../shadow/page-table.ts";
 import type { ShadowFolder } from "../shadow/shadow-folder.ts";
@@ -164,6 +165,7 @@ class Opening {
       frames !== undefined && this.#options.gap === undefined && (await this.#continues(capture));
     if (!continues && frames !== undefined && this.#options.gap === undefined) {
       const found = await this.#startOfLog(frames, present(table));
+      if (found !== undefined) await this.#forget(capture);
       capture = this.#captureAt(found ?? frames); // what the first one took from the log is not proved
       frames = found ?? frames;
       if (found !== undefined) capture.pinned(); // what the log holds cannot be overwritten under this pin
@@ -230,6 +232,7 @@ class Opening {
     if (cursor === undefined) return undefined;
     return recoverFrames({
       segmentFolder: folder.segments,
+      isSynced: this.#options.known !== undefined,
       scanner: this.#scanner,
       head,
       cursorLog: cursor.published.txid === head.state.txid ? cursor.published.log : undefined,
@@ -294,6 +297,12 @@ class Opening {
       return logBeginsAt({ core, link: this.#link, table, header, ...options }).finally(release);
     });
     return beginsHere ? { ...frames, state: { ...frames.state, log: header && startOf(header) } } : undefined;
+  }
+
+  /** Its TXIDs are given to other commits. */
+  async #forget({ pending }: Capture): Promise<void> {
+    pending.drop();
+    await syncFolder(this.#options.folder.segments);
   }
 
   async #pin(): Promise<void> {

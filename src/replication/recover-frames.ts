@@ -1,6 +1,5 @@
 import type { Txid } from "../ltx/format.ts";
-import { fsyncFolder } from "../shadow/durable-file.ts";
-import { onLocalFile } from "../shadow/local-error.ts";
+import { syncFolder } from "../shadow/durable-file.ts";
 import { removeLocalFile } from "../shadow/local-files.ts";
 import { readSegmentHeader, SEGMENT_HEADER_SIZE, Segment, segmentPaths } from "../shadow/segment.ts";
 import { type LogPosition, WAL_HEADER_SIZE } from "../wal/position.ts";
@@ -19,6 +18,8 @@ export interface RecoveredFrames {
 
 export interface RecoverOptions {
   readonly segmentFolder: string;
+  /** This process has looked after the folder without a break. */
+  readonly isSynced: boolean;
   readonly scanner: LogScanner;
   readonly head: RemoteHead;
   /** The head's place in the log as the local cursor has it; undefined: the cursor is of another state. */
@@ -38,20 +39,21 @@ export async function recoverFrames(options: RecoverOptions): Promise<RecoveredF
   const { txid, commitPages } = head.state;
   const runs: FrameRun[] = [];
   let state: CapturedState = { txid, commitPages, log: undefined };
+  let hasRemoved = false;
   for (const path of segmentPaths(options.segmentFolder)) {
     const run = await recoverSegment(path, state, runs.length === 0, options);
     if (run === undefined) {
       removeLocalFile(path);
+      hasRemoved = true;
       continue;
     }
     runs.push(run);
     state = { txid: run.txidBefore + run.commits, commitPages: run.commitPages, log: run.to };
   }
-  if (runs.length > 0) {
-    // The death may have come between a segment's rename and the sync of the folder; from now on it may be all that is left of its frames.
-    onLocalFile("sync", options.segmentFolder, () => fsyncFolder(options.segmentFolder));
-    return { runs, state };
-  }
+  // A death may have come before the sync of the folder. What is there may be all that is left of its frames; what is not must not come back with
+  // the power, since its TXIDs are given to other commits.
+  if (!options.isSynced || hasRemoved) await syncFolder(options.segmentFolder);
+  if (runs.length > 0) return { runs, state };
   return { runs, state: { ...state, log: options.cursorLog ?? (await options.locateHead()) } };
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { WalrustError } from "../errors.ts";
 import type { Txid } from "../ltx/format.ts";
 import { type Cursor, type PublishedState, writeCursor } from "../shadow/cursor.ts";
+import { syncFolder } from "../shadow/durable-file.ts";
 import { PageTable } from "../shadow/page-table.ts";
 import { removeSegments } from "../shadow/segment.ts";
 import { type ExactPin, exactPin } from "../sqlite/exact-pin.ts";
@@ -126,9 +127,10 @@ export class Replica {
   async doDuty(options: { readonly signal?: AbortSignal } = {}): Promise<DutyOutcome> {
     const duty = this.#duty;
     if (duty.kind === "none") throw new Error("there is no duty to do");
-    // What is published now has all of it, and a segment that outlived it would be taken for its continuation after a crash.
+    // What is published now has all of it, and a segment that outlived it would be taken for its continuation after a crash, or a loss of power.
     this.capture.pending.drop();
     removeSegments(this.#options.folder.segments);
+    await syncFolder(this.#options.folder.segments);
     try {
       await this.#pinFirst(options.signal);
       const pin = await this.#pinExactly(options.signal);
@@ -200,10 +202,7 @@ export class Replica {
     if (this.link.atMarkZero && this.link.movePin()) this.capture.pinnedAhead();
   }
 
-  /**
-   * Moves a pin that holds the backfill back to the end of the log, without a drain: the new one is at a mark > 0, so nothing is overwritten.
-   * False: it stays where it is.
-   */
+  /** Moves a pin that holds the backfill back to the end of the log, without a drain: the new one is at a mark > 0. False: it stays where it is. */
   movePinAhead(): boolean {
     const index = this.link.index();
     if (index === undefined || !this.link.holdsBackfillBack(index) || !this.link.movePin()) return false;

@@ -18,8 +18,7 @@ export async function replaceFileDurably(path: string, bytes: Uint8Array): Promi
       await file.close();
     }
     await rename(temporary, path);
-    const folder = await open(dirname(path), "r");
-    await folder.sync().finally(() => folder.close());
+    await syncEntries(dirname(path));
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {}); // the next one takes it away; what failed first is what to tell
     throw localError(error, "write", path);
@@ -37,6 +36,22 @@ async function openNew(path: string): Promise<FileHandle> {
   }
 }
 
+/**
+ * Makes what was created, renamed and deleted in a folder durable: a file that was deleted without it may be there again after a loss of power.
+ * Errors: LOCAL_IO.
+ */
+export async function syncFolder(path: string): Promise<void> {
+  await syncEntries(path).catch((error: unknown) => {
+    throw localError(error, "sync", path);
+  });
+}
+
+async function syncEntries(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  await folder.sync().finally(() => folder.close());
+}
+
+/** The same as `syncFolder` at once, for within a barrier. Throws what the file system says. */
 export function fsyncFolder(path: string): void {
   const fd = openSync(path, "r");
   try {

@@ -172,7 +172,7 @@ class Lives {
     const [cursor, head] = [this.#cursor, this.#head()];
     const isOfThisRun = cursor.losses === this.world.losses;
     const frames = await recoverFrames({
-      ...{ segmentFolder, scanner, head, txidUnit: "commit" },
+      ...{ segmentFolder, isSynced: false, scanner, head, txidUnit: "commit" },
       cursorLog: cursor.txid === txid ? cursor.log : undefined,
       locateHead: async () => undefined,
       nowMs: { wall: clock.now(), monotonic: clock.monotonicMs() },

@@ -263,6 +263,7 @@ const segment: Target = {
     mkdirSync(segmentFolder, { recursive: true });
     writeFileSync(join(segmentFolder, "00000000000000000041-0000000001.frames"), input);
     const found = await recoverFrames({
+      isSynced: false,
       ...{ segmentFolder, scanner, txidUnit: "commit", cursorLog: header?.from },
       locateHead: async () => undefined,
       head: {
