@@ -31,6 +31,7 @@ const step = (name: string, scene: SceneName, when: readonly Moment[], death: Om
 const S3 = { place: "s3" } as const;
 
 const FIRST_COPY: readonly Step[] = [
+  step("lock: its file gets its name", "first copy", AROUND, { op: /link/, path: inShadow("lock\\.db") }),
   step("lock: its table is made", "first copy", AROUND, {
     op: /sql/,
     path: inShadow("lock\\.db"),
@@ -84,7 +85,7 @@ const FIRST_COPY: readonly Step[] = [
 const INCREMENTS: readonly Step[] = [
   step("resume: the log goes to the shadow WAL", "increments", WRITTEN, {
     op: /write/,
-    path: inShadow(`${SEGMENT}\\.tmp`),
+    path: inShadow(SEGMENT),
     nth: 2,
   }),
   step("stage: bytes of an increment", "increments", WRITTEN, { op: /write/, path: STAGED }),
@@ -167,23 +168,23 @@ const THIRD = { nth: 3 } as const;
 const HANDOVERS: readonly Step[] = [
   step("shadow: frames are copied", "handovers", WRITTEN, {
     op: /write/,
-    path: inShadow(`${SEGMENT}\\.tmp`),
+    path: inShadow(SEGMENT),
     nth: 8,
   }),
   step("shadow: made durable", "handovers", ["before", "after"], {
     op: /sync/,
-    path: inShadow(`${SEGMENT}\\.tmp`),
+    path: inShadow(SEGMENT),
     ...THIRD,
   }),
-  step("shadow: the segment gets its name", "handovers", AROUND, {
-    op: /rename/,
+  step("shadow: the segment is made", "handovers", AROUND, {
+    op: /create/,
     path: inShadow(SEGMENT),
     ...THIRD,
   }),
   step("shadow: its folder is made durable", "handovers", ["before", "after"], {
     op: /sync/,
     path: inShadow("segments"),
-    ...THIRD,
+    nth: 4, // the first was of the first snapshot
   }),
   step("shadow: published segments go", "handovers, published", ["before", "after"], {
     op: /remove/,
