@@ -54,6 +54,11 @@ const halfWrite = (at) => (args) => {
   const [bytes, offset = 0, length = bytes.length - offset, ...rest] = args.slice(at);
   return [...args.slice(0, at), bytes, offset, Math.max(1, length >> 1), ...rest];
 };
+const halfParts = ([fd, parts, ...rest]) => [
+  fd,
+  parts.length > 1 ? parts.slice(0, parts.length >> 1) : parts.map(halfOf),
+  ...rest,
+];
 const halfFile = (args) => [args[0], halfOf(args[1]), ...args.slice(2)];
 
 /** Flags of `open` that make a file or change one. */
@@ -67,6 +72,7 @@ function openOp([, flags = "r"]) {
 const FUNCTIONS = {
   open: { op: openOp, path: first },
   write: { op: "write", path: first, half: halfWrite(1) },
+  writev: { op: "write", path: first, half: halfParts },
   writeFile: { op: "write", path: first, half: halfFile },
   fsync: { op: "sync", path: first },
   fdatasync: { op: "sync", path: first },

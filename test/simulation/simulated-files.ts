@@ -91,6 +91,7 @@ function effectOf(name: string, process: SimulatedProcess, disk: Disk, proc: Pro
     if (told !== undefined) return told;
     switch (name) {
       case "write":
+      case "writev":
       case "writeFile":
       case "ftruncate":
       case "truncate":
@@ -120,6 +121,9 @@ function effectOf(name: string, process: SimulatedProcess, disk: Disk, proc: Pro
         disk.willRename(resolve(second as string));
         call(...args);
         return disk.renamed(path, resolve(second as string));
+      case "link":
+        disk.willRename(resolve(second as string));
+        return call(...args);
       case "rm":
       case "unlink":
         disk.willRename(path);
