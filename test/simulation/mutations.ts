@@ -16,8 +16,8 @@ export const MUTATIONS: readonly Mutation[] = [
     id: "gap-ignored",
     what: "a log that was restarted while nobody watched is followed as if nothing were missing",
     file: "src/wal/continuity.ts",
-    find: `    return isNext && tail === "whole" ? { kind: "restarted", header } : gap("log-restarted-unwatched");`,
-    replace: `    return { kind: "restarted", header };`,
+    find: `  if (!pinHeld && !(isNext && tail === "whole")) return gap("log-restarted-unwatched");\n`,
+    replace: "",
   },
   {
     id: "replaced-file",
