@@ -264,10 +264,10 @@ test("docs/json.md shows the documents as they are", async () => {
   expect(shown).toEqual(documents.map(({ document }) => keysOf(document)));
 });
 
-/** A short `bench`, which takes no storage. */
+/** A short `bench`, which takes no storage. Whether its goals are missed is the machine's affair. */
 async function benchOf(at: Scene) {
   const { stdout } = await runWalrust(at, ["bench", "latency", "--runs", "1", "--commits", "1", "--json"]);
-  return { document: JSON.parse(stdout) };
+  return { document: { ...JSON.parse(stdout), missed: [] } };
 }
 
 /** `status` of a daemon that watches the database of a scene. */
