@@ -253,8 +253,9 @@ export class ActiveTask {
     const lock = await DatabaseLock.acquireIn(folder, database, controlSocket);
     parking.opened();
     try {
-      // one that was written to while it was parked is drained at the stop like all others
-      const signal = daemon.once || before.parked ? this.#deps.abort : stop;
+      // one that was written to while it was parked, or whose log went astray at the stop, is drained like all others
+      const wasOpen = before.parked !== undefined || before.gap !== undefined;
+      const signal = daemon.once || wasOpen ? this.#deps.abort : stop;
       const writer = await this.#lease(folder, before.parked?.lease, { signal, onWait: settled });
       const replica = await this.#deps.limitOpening(() =>
         this.#open({ folder, writer, signal, observe }, before),

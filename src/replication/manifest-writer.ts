@@ -66,6 +66,8 @@ export class ManifestWriter implements ManifestIndex {
   readonly #options: ManifestWriterOptions;
   #added: ManifestFile[] = [];
   #unnamed: readonly string[];
+  /** Files that the last write found in storage by itself, and named. */
+  #found: readonly ManifestFile[] = [];
   #lastAddedMs = Number.NEGATIVE_INFINITY;
   /** Since when there is something that no write has begun to name. */
   #dirtySinceMs = Number.NEGATIVE_INFINITY;
@@ -82,6 +84,7 @@ export class ManifestWriter implements ManifestIndex {
   }
 
   add(file: ManifestFile): void {
+    if (this.#isFound(file)) return;
     this.#lastAddedMs = this.#options.clock.monotonicMs();
     if (!this.isDirty) this.#dirtySinceMs = this.#lastAddedMs;
     // A snapshot can be taken again at the same TXID: the later one is in storage.
@@ -108,39 +111,56 @@ export class ManifestWriter implements ManifestIndex {
     const { storage, keys, clock, writer } = this.#options;
     const adding = this.#added;
     const read = new Map<string, CheckedFile>();
+    let found: readonly ManifestFile[] = [];
+    const next = async (before: Manifest | undefined, signal: AbortSignal) => {
+      const writing = { head, adding, read, signal };
+      const told = this.#told(before, writing);
+      found = await this.#untold(before, told, writing);
+      return { ...told, files: [...told.files, ...found] };
+    };
     await writer.hold(
-      (signal) =>
-        updateManifest(storage, keys, (before) => this.#next(before, { head, adding, read, signal }), {
-          signal,
-        }),
+      (signal) => updateManifest(storage, keys, (before) => next(before, signal), { signal }),
       options,
     );
-    this.#added = this.#added.filter((file) => !adding.includes(file));
+    this.#found = found;
+    this.#added = this.#added.filter((file) => !adding.includes(file) && !this.#isFound(file));
     this.#unnamed = [];
     this.#lastWrittenMs = clock.monotonicMs();
   }
 
-  async #next(before: Manifest | undefined, writing: Writing): Promise<Manifest> {
+  /**
+   * A snapshot lies in storage before we are told of it. One that was found there and named must not be named a second time: a compaction may have
+   * taken it away in between.
+   */
+  #isFound(file: ManifestFile): boolean {
+    return this.#found.some((found) => fileName(found) === fileName(file) && found.sha256 === file.sha256);
+  }
+
+  /** With what was published since the last write. */
+  #told(before: Manifest | undefined, writing: Writing): Manifest {
     const { clock, name, pageSizeBytes } = this.#options;
     const { head } = writing;
     const adding = writing.adding.filter((file) => !isTakenAway(file, before));
     const renewed = new Set(adding.map(fileName));
     const known = [...(before?.files ?? []).filter((file) => !renewed.has(fileName(file))), ...adding];
-    const told = {
+    return {
       ...{ name, pageSizeBytes, currentTxid: head.txid, lastChecksum: head.postApply },
       ...{ updatedAtMs: clock.now(), files: known },
     };
-    // One that is made anew names everything at once: half of one would be wrong about what it leaves out.
-    if (before !== undefined && this.#unnamed.length === 0) return told;
+  }
+
+  /** What storage has beyond that, where it has to be asked. One that is made anew names everything at once: half of one would be wrong about what it leaves out. */
+  async #untold(before: Manifest | undefined, told: Manifest, writing: Writing): Promise<ManifestFile[]> {
+    if (before !== undefined && this.#unnamed.length === 0) return [];
     const isWanted = (key: string) => before === undefined || this.#unnamed.includes(key);
-    return { ...told, files: [...known, ...(await this.#found(told, isWanted, writing))] };
+    return this.#find(told, isWanted, writing);
   }
 
   /**
    * What storage has beyond `told`. Files are read whole, which proves them too. One that is damaged, or leads
    * nowhere since what it follows is gone, is not named: `verify` says what is lost.
    */
-  async #found(
+  async #find(
     told: Manifest,
     isWanted: (key: string) => boolean,
     { read, signal }: Writing,

@@ -300,6 +300,18 @@ describe("files that a crash left unnamed", () => {
   });
 });
 
+test("a snapshot that a write found before we were told of it is not named a second time: it may be pruned by then", async () => {
+  const { storage, history } = await stored123();
+  const { writer, stored } = scene([], storage);
+  await writer.write(headOf(history)); // makes a manifest anew, of what lies there
+  const found = stored().files.find(({ minTxid }) => minTxid === 1n);
+  if (found === undefined) throw new Error("it was not found");
+  writer.add(found);
+  expect(writer.isDirty, "named already").toBe(false);
+  writer.add({ ...found, sha256: "cd".repeat(32) });
+  expect(writer.isDirty, "another one of the same name").toBe(true);
+});
+
 describe("snapshots beside a compaction that was faster", () => {
   const byCompaction = (currentTxid: bigint, files: readonly ManifestFile[]): Manifest => ({
     ...{ name: "app", pageSizeBytes: 512, currentTxid, lastChecksum: FLAG, updatedAtMs: 1, files },
