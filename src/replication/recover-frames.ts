@@ -1,5 +1,5 @@
 import type { Txid } from "../ltx/format.ts";
-import { syncFolder } from "../shadow/durable-file.ts";
+import { syncFile, syncFolder } from "../shadow/durable-file.ts";
 import { removeLocalFile } from "../shadow/local-files.ts";
 import { readSegmentHeader, SEGMENT_HEADER_SIZE, Segment, segmentPaths } from "../shadow/segment.ts";
 import { type LogPosition, WAL_HEADER_SIZE } from "../wal/position.ts";
@@ -47,6 +47,8 @@ export async function recoverFrames(options: RecoverOptions): Promise<RecoveredF
       hasRemoved = true;
       continue;
     }
+    // Whoever wrote it may have died before it was durable, and SQLite may overwrite those frames from now on.
+    await syncFile(path);
     runs.push(run);
     state = { txid: run.txidBefore + run.commits, commitPages: run.commitPages, log: run.to };
   }

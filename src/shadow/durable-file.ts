@@ -36,6 +36,11 @@ async function openNew(path: string): Promise<FileHandle> {
   }
 }
 
+/** Makes what a file holds durable, whoever wrote it. Errors: LOCAL_IO. */
+export async function syncFile(path: string): Promise<void> {
+  await syncFolder(path); // a descriptor to read is enough for either
+}
+
 /**
  * Makes what was created, renamed and deleted in a folder durable: a file that was deleted without it may be there again after a loss of power.
  * Errors: LOCAL_IO.

@@ -28,6 +28,7 @@ vi.mock("../../src/shadow/durable-file.ts", async (original) => {
       real.fsyncFolder(path);
       crash.atStep("fsync of the folder");
     },
+    syncFile: real.syncFile,
     syncFolder: real.syncFolder,
     async replaceFileDurably(path: string, bytes: Uint8Array) {
       crash.atStep("before the state");
