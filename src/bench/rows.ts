@@ -1,3 +1,5 @@
+import { dice } from "./dice.ts";
+
 /**
  * Row n of a measured database is a function of n alone, and of the last revision that changed it: the writers' own record is the last row and the
  * last revision whose COMMIT returned, and what was restored is compared with it row by row.
@@ -34,7 +36,7 @@ function scattered(value: number): number {
 }
 
 function makeCorpus(): string {
-  const random = seeded(20240607);
+  const random = dice(20240607);
   const below = (limit: number) => Math.floor(random() * limit);
   const word = () => Array.from({ length: 1 + below(4) }, () => SYLLABLES[below(SYLLABLES.length)]).join("");
   const words = Array.from({ length: WORDS }, word);
@@ -46,15 +48,4 @@ function makeCorpus(): string {
     length += part.length + 1;
   }
   return parts.join(" ");
-}
-
-/** The same sequence for the same seed (mulberry32); values in [0, 1). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SqliteDatabase } from "../sqlite/driver.ts";
-import { INSERT, revisedRows, SCHEMA, seeded, textOfRow, UPDATE } from "./rows.ts";
+import { dice } from "./dice.ts";
+import { INSERT, revisedRows, SCHEMA, textOfRow, UPDATE } from "./rows.ts";
 import { base64Of, type SpreadRecord } from "./spread.ts";
 
 /*
@@ -78,7 +79,7 @@ function fill(path: string, megabytes = 0): void {
 }
 
 async function lone(path: string, commits = 0, least = 0, most = 0, seed = 1): Promise<void> {
-  const random = seeded(seed);
+  const random = dice(seed);
   const db = connect(path);
   const insert = db.prepare(INSERT);
   let rows = lastRow(db);
@@ -176,7 +177,7 @@ async function spread(list: string, rate = 0, seconds = 0, seed = 0): Promise<vo
   const most = Math.ceil(rate * seconds);
   const picks = new Uint16Array(most);
   const committedUs = new Uint32Array(most);
-  const random = seeded(seed);
+  const random = dice(seed);
   textOfRow(1); // made before the clock runs
   tell({ isBegun: true });
   const startedNs = process.hrtime.bigint();

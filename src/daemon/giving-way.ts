@@ -6,8 +6,6 @@ import type { CheckpointerWatch } from "../sqlite/checkpointer-watch.ts";
 /** How long a checkpoint that was seen waiting is served before the database's own work goes on. */
 const LONGEST_MS = 300;
 const PAUSE_MS = 2;
-/** More than this is copied in slices before the pin moves. */
-const LARGE_BYTES = 1 << 20;
 
 /**
  * Gives way to the application's own FULL, RESTART and TRUNCATE checkpoints under load (capture.md, "Giving way"). While one of them waits it has the
@@ -63,7 +61,7 @@ export class GivingWay {
       const outcome = this.#replica.giveWay();
       if (typeof outcome !== "string") return outcome;
       if (outcome === "free") return "free";
-      if (capture.pending.unsecuredBytes > LARGE_BYTES) {
+      if (capture.hasMuchToSecure) {
         const copied = await capture.drainInSlices(); // while the application backfills
         if (copied.kind === "gap") return copied;
       }

@@ -27,8 +27,6 @@ const LONGEST_RETRY_MS = 2000;
 const READERS_RETRY_MS = 500;
 /** After a failure that is not SQLite's: a full disk. */
 const FAILURE_RETRY_MS = 2000;
-/** More than this is copied in slices before the pin moves. */
-const LARGE_BYTES = 1 << 20;
 /** More than this would keep the other databases waiting. */
 const MUCH_AT_ONCE_BYTES = 16 << 20;
 /** A publication leaves less to copy: one that is under way, or so near, is waited for until the log is so many times its least length. */
@@ -115,7 +113,8 @@ export class Handovers {
     const { walTruncateThresholdPages: limit } = this.#sync();
     const isPublishing = publishing === "under-way";
     const isSoon = publishing !== undefined && (isPublishing || publishing <= nowMs + SOON_MS);
-    this.#awaitsPublication = isSoon && (isPublishing || this.#hasMuchToCopy) && !this.#isOverlong;
+    this.#awaitsPublication =
+      isSoon && (isPublishing || this.#replica.capture.hasMuchToSecure) && !this.#isOverlong;
     if (this.#awaitsPublication) return undefined;
     const truncate = limit > 0 && frames > limit;
     if (truncate && !this.#exceeded) {
@@ -147,7 +146,7 @@ export class Handovers {
   /** First most of what the shadow WAL must have, letting others run; what comes meanwhile is little. */
   async #copyAnd(begin: Parameters<Replica["handover"]>[0]): Promise<HandoverOutcome> {
     const { capture } = this.#replica;
-    if (this.#hasMuchToCopy) {
+    if (capture.hasMuchToSecure) {
       const outcome = await capture.drainInSlices();
       if (outcome.kind === "gap") return outcome;
       // The rest is copied with everybody waiting: a writer as fast as the disk is given another chance to be overtaken, as long as the log is not too long.
@@ -201,10 +200,6 @@ export class Handovers {
 
   get #isOverlong(): boolean {
     return this.frames >= PATIENCE * Math.max(1, this.#sync().minCheckpointPages);
-  }
-
-  get #hasMuchToCopy(): boolean {
-    return this.#replica.capture.pending.unsecuredBytes > LARGE_BYTES;
   }
 
   #due(lastCommitMs: number) {

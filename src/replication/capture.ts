@@ -52,7 +52,7 @@ const UNSETTLED_LIMIT_MS = 10_000;
 /** What was copied out of the log while nothing kept SQLite from overwriting it counts only if the log still is the same afterwards. */
 const OVERTAKEN: Gap = { kind: "gap", reason: "log-restarted-before-secured" };
 
-/** So few are copied at once, without keeping anybody waiting. */
+/** No more is copied at once: the rest lets others run. */
 const LITTLE_BYTES = 1 << 20;
 
 /** More in one run would make publications that cannot be cut. */
@@ -129,6 +129,11 @@ export class Capture {
     if (outcome.kind === "gap") return outcome;
     this.pending.secure(this.#options.segmentFolder);
     return this.#secured || this.#generationStands() ? outcome : OVERTAKEN;
+  }
+
+  /** So much lies in the log alone that a `drain` would keep others waiting: `drainInSlices` comes first. */
+  get hasMuchToSecure(): boolean {
+    return this.pending.unsecuredBytes > LITTLE_BYTES;
   }
 
   /**

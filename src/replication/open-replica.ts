@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { WalrustError } from "../errors.ts";
 import { PageMarks } from "../ltx/page-marks.ts";
 import { type Cursor, readCursor } from "../shadow/cursor.ts";
-import { syncFolder } from "../shadow/durable-file.ts";
+import { syncPath } from "../shadow/durable-file.ts";
 import { filesIn, removeLocalFile } from "../shadow/local-files.ts";
 import { PageTable } from "../shadow/page-table.ts";
 import type { ShadowFolder } from "../shadow/shadow-folder.ts";
@@ -302,7 +302,7 @@ class Opening {
   /** Its TXIDs are given to other commits. */
   async #forget({ pending }: Capture): Promise<void> {
     pending.drop();
-    await syncFolder(this.#options.folder.segments);
+    await syncPath(this.#options.folder.segments);
   }
 
   async #pin(): Promise<void> {

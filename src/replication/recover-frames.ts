@@ -1,5 +1,5 @@
 import type { Txid } from "../ltx/format.ts";
-import { syncFile, syncFolder } from "../shadow/durable-file.ts";
+import { syncPath } from "../shadow/durable-file.ts";
 import { removeLocalFile } from "../shadow/local-files.ts";
 import { readSegmentHeader, SEGMENT_HEADER_SIZE, Segment, segmentPaths } from "../shadow/segment.ts";
 import { type LogPosition, WAL_HEADER_SIZE } from "../wal/position.ts";
@@ -48,13 +48,13 @@ export async function recoverFrames(options: RecoverOptions): Promise<RecoveredF
       continue;
     }
     // Whoever wrote it may have died before it was durable, and SQLite may overwrite those frames from now on.
-    await syncFile(path);
+    await syncPath(path);
     runs.push(run);
     state = { txid: run.txidBefore + run.commits, commitPages: run.commitPages, log: run.to };
   }
   // A death may have come before the sync of the folder. What is there may be all that is left of its frames; what is not must not come back with
   // the power, since its TXIDs are given to other commits.
-  if (!options.isSynced || hasRemoved) await syncFolder(options.segmentFolder);
+  if (!options.isSynced || hasRemoved) await syncPath(options.segmentFolder);
   if (runs.length > 0) return { runs, state };
   return { runs, state: { ...state, log: options.cursorLog ?? (await options.locateHead()) } };
 }

@@ -18,7 +18,7 @@ export async function replaceFileDurably(path: string, bytes: Uint8Array): Promi
       await file.close();
     }
     await rename(temporary, path);
-    await syncEntries(dirname(path));
+    await sync(dirname(path));
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {}); // the next one takes it away; what failed first is what to tell
     throw localError(error, "write", path);
@@ -36,27 +36,23 @@ async function openNew(path: string): Promise<FileHandle> {
   }
 }
 
-/** Makes what a file holds durable, whoever wrote it. Errors: LOCAL_IO. */
-export async function syncFile(path: string): Promise<void> {
-  await syncFolder(path); // a descriptor to read is enough for either
-}
-
 /**
- * Makes what was created, renamed and deleted in a folder durable: a file that was deleted without it may be there again after a loss of power.
- * Errors: LOCAL_IO.
+ * Makes durable what a file holds, whoever wrote it, or which files a folder holds: one that was deleted without it may be there again after a loss
+ * of power. Errors: LOCAL_IO.
  */
-export async function syncFolder(path: string): Promise<void> {
-  await syncEntries(path).catch((error: unknown) => {
+export async function syncPath(path: string): Promise<void> {
+  await sync(path).catch((error: unknown) => {
     throw localError(error, "sync", path);
   });
 }
 
-async function syncEntries(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  await folder.sync().finally(() => folder.close());
+/** A descriptor to read is enough for either. */
+async function sync(path: string): Promise<void> {
+  const opened = await open(path, "r");
+  await opened.sync().finally(() => opened.close());
 }
 
-/** The same as `syncFolder` at once, for within a barrier. Throws what the file system says. */
+/** The same of a folder at once, for within a barrier. Throws what the file system says. */
 export function fsyncFolder(path: string): void {
   const fd = openSync(path, "r");
   try {

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { dice } from "../helpers/e2e/dice.ts";
+import { dice } from "../../src/bench/dice.ts";
 import { MEANWHILE } from "./crash-scene.ts";
 import { around } from "./die-and-live-on.ts";
 import type { Moment } from "./dying.ts";

@@ -28,8 +28,7 @@ vi.mock("../../src/shadow/durable-file.ts", async (original) => {
       real.fsyncFolder(path);
       crash.atStep("fsync of the folder");
     },
-    syncFile: real.syncFile,
-    syncFolder: real.syncFolder,
+    syncPath: real.syncPath,
     async replaceFileDurably(path: string, bytes: Uint8Array) {
       crash.atStep("before the state");
       await real.replaceFileDurably(path, bytes);

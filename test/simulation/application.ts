@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
-import { dice } from "../helpers/e2e/dice.ts";
+import { dice } from "../../src/bench/dice.ts";
 import { abandon } from "./simulated-driver.ts";
 
 /** What an application may do with its database in one move. Numbers come with the move, so that it is the same in a replay. */

@@ -1,4 +1,4 @@
-import { dice } from "../helpers/e2e/dice.ts";
+import { dice } from "../../src/bench/dice.ts";
 import type { ApplicationMove } from "./application.ts";
 import { TROUBLES, type Trouble } from "./simulated-storage.ts";
 

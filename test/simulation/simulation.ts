@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { dice } from "../helpers/e2e/dice.ts";
+import { dice } from "../../src/bench/dice.ts";
 import { SimulatedDaemon } from "./daemon.ts";
 import type { Move, Schedule } from "./moves.ts";
 import { SimulationFailure } from "./oracle.ts";

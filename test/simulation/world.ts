@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { dice } from "../helpers/e2e/dice.ts";
+import { dice } from "../../src/bench/dice.ts";
 import { Application, type ApplicationMove } from "./application.ts";
 import { Disk } from "./disk.ts";
 import type { ProcessName, Setup } from "./moves.ts";

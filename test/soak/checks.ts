@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Exit } from "../../src/bench/child.ts";
-import { dice } from "../helpers/e2e/dice.ts";
+import { dice } from "../../src/bench/dice.ts";
 import type { Applications } from "./applications.ts";
 import type { Course } from "./course.ts";
 import { FOLLOWED, type LiveDatabase, type Role } from "./mix.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { dice } from "../helpers/e2e/dice.ts";
+import { dice } from "../../src/bench/dice.ts";
 import { type Point, type TrendLimits, trendOf } from "./trend.ts";
 
 const MB = 1e6;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { dice } from "../../src/bench/dice.ts";
 import { until } from "../../src/bench/until.ts";
-import { dice } from "../helpers/e2e/dice.ts";
 import type { Applications } from "./applications.ts";
 import type { SoakOptions } from "./arguments.ts";
 import { AT_REST, PACES, type Pace } from "./config.ts";

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished } from "vitest";
+import { dice } from "../../../src/bench/dice.ts";
 import { assertPrefix } from "../writers/assert-prefix.ts";
 import { startWriter, type WriterOptions, type WriterReport } from "../writers/start-writer.ts";
-import { dice } from "./dice.ts";
 import { type Scene, scene } from "./scene.ts";
 import { ltxFiles } from "./storage-folder.ts";
 import { restored, runWalrust, startWatch } from "./walrust.ts";

@@ -1,4 +1,4 @@
-/** A seeded sequence (mulberry32): a test that fails by chance can be thrown again. Values in [0, 1). */
+/** A seeded sequence (mulberry32): what happened by chance can be thrown again. Values in [0, 1). */
 export function dice(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
