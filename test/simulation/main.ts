@@ -1,7 +1,8 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { foundFolder, readSchedule } from "./found.ts";
 import type { Schedule } from "./moves.ts";
 import { MUTATIONS } from "./mutations.ts";
 import { Workers } from "./workers.ts";
@@ -38,10 +39,10 @@ export async function main(args: readonly string[], projectFolder: string): Prom
   try {
     if (values.seed === undefined && values.file === undefined)
       return await playAll(workers, Number(values.from), Number(values.seeds));
-    const schedule = values.seed === undefined ? kept(values.file ?? "") : Number(values.seed);
+    const schedule = values.seed === undefined ? readSchedule(values.file ?? "") : Number(values.seed);
     const least = await tell(workers, schedule);
     if (least !== undefined && values.save !== undefined) {
-      const path = join(projectFolder, "test/simulation/found", `${values.save}.json`);
+      const path = join(foundFolder(projectFolder), `${values.save}.json`);
       writeFileSync(path, `${JSON.stringify(least, undefined, 2)}\n`);
       console.log(`kept as ${path}`);
     }
@@ -81,8 +82,4 @@ async function tell(workers: Workers, schedule: Schedule | number) {
     return answer.why === undefined ? undefined : { found: answer.why, ...answer.schedule };
   }
   throw new Error("the worker told nothing");
-}
-
-function kept(path: string): Schedule {
-  return JSON.parse(readFileSync(path, "utf8")) as Schedule;
 }

@@ -28,6 +28,7 @@ export type Move =
   | {
       readonly kind: "kill";
       readonly who: ProcessName;
+      readonly among: "operations" | "requests";
       readonly operation: number;
       readonly at: "before" | "half-way" | "behind";
     }
@@ -135,7 +136,9 @@ function amid(roll: Roll): Move {
 function kill(roll: Roll): Move {
   const who = (["daemon", "daemon", "daemon", "compaction", "restore"] as const)[roll(5)] ?? "daemon";
   const at = (["before", "half-way", "behind"] as const)[roll(3)] ?? "before";
-  return { kind: "kill", who, operation: 1 + roll(who === "daemon" ? 100 : 30), at };
+  // what a dead process asked of storage may still come true: as often as that it dies anywhere
+  if (roll(2) === 0) return { kind: "kill", who, among: "requests", operation: 1 + roll(6), at };
+  return { kind: "kill", who, among: "operations", operation: 1 + roll(who === "daemon" ? 100 : 30), at };
 }
 
 function applicationMove(roll: Roll): ApplicationMove {

@@ -1,28 +1,21 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { mutate } from "../helpers/mutation.ts";
+import { keptSchedules } from "./found.ts";
 import { type Move, type Schedule, scheduleOf } from "./moves.ts";
 import { MUTATIONS } from "./mutations.ts";
 import { shrink } from "./shrink.ts";
-import type { Answer } from "./worker.ts";
 import { Workers } from "./workers.ts";
 
 const projectFolder = join(import.meta.dirname, "../..");
-const foundFolder = join(import.meta.dirname, "found");
 let workers: Workers;
 
 beforeAll(async () => {
   workers = await Workers.open(projectFolder);
 });
 afterAll(() => workers.close());
-
-async function told(schedule: Schedule | number): Promise<Extract<Answer, { kind: "told" }>> {
-  for await (const answer of workers.ask({ kind: "schedule", schedule, shrinks: false }))
-    if (answer.kind === "told") return answer;
-  throw new Error("the worker told nothing");
-}
 
 /** Some of what CI plays (simulation.torture.ts). */
 const SEEDS = 60;
@@ -43,16 +36,15 @@ test.each([5, 17])(
   { timeout: 120_000 },
   async (seed) => {
     expect(scheduleOf(seed)).toEqual(scheduleOf(seed));
-    const [first, second] = [await told(seed), await told(seed)];
+    const [first, second] = [await workers.tell(seed), await workers.tell(seed)];
     expect(first.story.length).toBeGreaterThan(20);
     expect(second.story).toEqual(first.story);
   },
 );
 
 describe("what the simulation found once", () => {
-  test.each(readdirSync(foundFolder))("%s", { timeout: 120_000 }, async (name) => {
-    const schedule = JSON.parse(readFileSync(join(foundFolder, name), "utf8")) as Schedule;
-    const { why, message } = await told(schedule);
+  test.each(keptSchedules(projectFolder))("$name", { timeout: 120_000 }, async ({ schedule }) => {
+    const { why, message } = await workers.tell(schedule);
     expect({ why, message }).toEqual({ why: undefined, message: undefined });
   });
 });

@@ -129,6 +129,7 @@ class Simulation {
       case "kill":
         world.lieInWait({
           left: move.operation,
+          among: move.among,
           who: move.who,
           strikes: () => ({ kind: "death", at: move.at }),
         });

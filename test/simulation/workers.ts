@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Mutation } from "../helpers/mutation.ts";
 import { bundleProgram, bundleWorker } from "./bundle.ts";
+import type { Schedule } from "./moves.ts";
 import type { Answer, Task } from "./worker.ts";
 
 type Unplaced<T> = T extends unknown ? Omit<T, "program"> : never;
@@ -56,6 +57,13 @@ export class Workers {
     this.#children.delete(child);
     if (code !== 0 && code !== null)
       throw new Error(`a worker of the simulation ended with exit code ${code}`);
+  }
+
+  /** Plays one schedule: its story, and what is wrong in the end. */
+  async tell(schedule: Schedule | number): Promise<Extract<Answer, { kind: "told" }>> {
+    for await (const answer of this.ask({ kind: "schedule", schedule, shrinks: false }))
+      if (answer.kind === "told") return answer;
+    throw new Error("the worker told nothing");
   }
 
   /** Plays seeds, up to the first failure if that is asked for. Resolves with the failures. */

@@ -17,7 +17,7 @@ import { SyncedLog } from "./synced-log.ts";
 /** Something that is going to happen at an operation to come. */
 interface Ambush {
   readonly who?: ProcessName;
-  readonly among?: "operations" | "statements";
+  readonly among?: "operations" | "statements" | "requests";
   /** Operations until then. */
   left: number;
   readonly strikes: (operation: Operation) => Fate | undefined;
@@ -109,6 +109,7 @@ export class World implements Supervisor {
     for (const ambush of [...this.#ambushes]) {
       if (ambush.who !== undefined && ambush.who !== process.name) continue;
       if (ambush.among === "statements" && operation.kind !== "sqlite") continue;
+      if (ambush.among === "requests" && operation.kind !== "storage") continue;
       ambush.left -= 1;
       if (ambush.left > 0) continue;
       this.#ambushes.splice(this.#ambushes.indexOf(ambush), 1);
