@@ -20,6 +20,10 @@ export class Pace {
     this.#sinceMs = clock.monotonicMs();
   }
 
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
   /** After each look. */
   note(frames: number): void {
     const nowMs = this.#clock.monotonicMs();

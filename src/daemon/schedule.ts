@@ -9,8 +9,8 @@ type Due = number | undefined;
 /** A database that was written to so lately is looked at often: the watcher's hints come late, and 500 ms apart while events go on. */
 const ACTIVE_MS = 2000;
 const ACTIVE_POLL_MS = 40;
-/** While what is pending waits for the sync interval, only the length of the log is of interest. */
-const PENDING_POLL_MS = 100;
+/** The same behind a writer at such a speed that its log must not grow unseen, and where storage keeps what is pending waiting. */
+const BUSY_POLL_MS = 100;
 /** A quiet database's log is handed over after so long: its pin then rests at mark 0, where no checkpoint of the application waits for it. */
 const QUIET_MS = 3000;
 /** The least distance between two handovers, as each costs the writer a checkpoint; a log of so many times its least length does not wait for it. */
@@ -20,16 +20,21 @@ const HANDOVER_AT_ONCE = 32;
 export interface PollFacts {
   readonly lastPollMs: number;
   readonly lastCommitMs: number;
-  /** What is pending waits for the sync interval: no need to look more often meanwhile. */
+  readonly lastPublishMs: number;
+  /** Something waits for its publication. */
   readonly isPending: boolean;
+  /** See Pace. */
+  readonly isBusy: boolean;
 }
 
+/** Until the sync interval is over nothing can be published: what is committed meanwhile is found at its end. */
 export function pollAt(facts: PollFacts, sync: SyncSettings): number {
-  const isActive = facts.lastPollMs - facts.lastCommitMs < ACTIVE_MS;
-  if (!isActive) return facts.lastPollMs + sync.monitorIntervalMs;
-  return (
-    facts.lastPollMs + Math.min(facts.isPending ? PENDING_POLL_MS : ACTIVE_POLL_MS, sync.monitorIntervalMs)
-  );
+  const { lastPollMs, lastCommitMs, lastPublishMs, isPending, isBusy } = facts;
+  const latestMs = lastPollMs + sync.monitorIntervalMs;
+  if (lastPollMs - lastCommitMs >= ACTIVE_MS) return latestMs;
+  const oftenMs = lastPollMs + (isPending || isBusy ? BUSY_POLL_MS : ACTIVE_POLL_MS);
+  const publishableMs = isBusy ? lastPollMs : lastPublishMs + sync.walSyncIntervalMs;
+  return Math.min(Math.max(oftenMs, publishableMs), latestMs);
 }
 
 export interface PublishFacts {

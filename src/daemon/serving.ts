@@ -86,7 +86,10 @@ export class Serving {
     this.#snapshots = new Snapshots(replica, sync, clock, tell, rest?.snapshots);
     this.#openedMs = clock.monotonicMs();
     this.#lastCursorMs = this.#openedMs;
-    this.#lastCommitMs = rest?.lastCommitMs ?? Number.NEGATIVE_INFINITY;
+    // what the opening found was committed lately
+    this.#lastCommitMs = replica.capture.pending.isEmpty
+      ? (rest?.lastCommitMs ?? Number.NEGATIVE_INFINITY)
+      : this.#openedMs;
     this.#lastPublishMs = rest?.lastPublishMs ?? Number.NEGATIVE_INFINITY;
   }
 
@@ -103,9 +106,10 @@ export class Serving {
 
   /** Errors: DATABASE_*, LOCAL_* that the loop cannot outwait; then the database is opened again. */
   async run(): Promise<ServingEnd> {
-    const { stop, waker, once, settled } = this.#options;
+    const { stop, waker, once, settled, rest } = this.#options;
     const { capture, link } = this.#replica;
-    if (capture.state.commitPages * link.facts.pageSizeBytes > LARGE_BYTES) settled();
+    const isLarge = capture.state.commitPages * link.facts.pageSizeBytes > LARGE_BYTES;
+    if (isLarge || rest !== undefined) settled(); // a parked one was woken because it is in use
     try {
       const reopen = await this.#doDuty();
       if (reopen) return reopen;
@@ -331,8 +335,10 @@ export class Serving {
 
   #nextMs(): number {
     const isPending = !this.#replica.capture.pending.isEmpty;
-    const looks = { lastPollMs: this.#lastPollMs, lastCommitMs: this.#lastCommitMs, isPending };
-    const poll = pollAt(looks, this.#options.sync());
+    const { pace, sync } = this.#options;
+    const times = { lastPollMs: this.#lastPollMs, lastCommitMs: this.#lastCommitMs };
+    const looks = { ...times, lastPublishMs: this.#lastPublishMs, isPending, isBusy: pace.isBusy };
+    const poll = pollAt(looks, sync());
     const work = this.#work === undefined ? [this.#publishAtMs, this.#manifestAtMs, this.#cursorAtMs] : [];
     const others = [this.#handovers.dueAtMs(this.#lastCommitMs), this.#snapshots.dueAtMs(this.#lastCommitMs)];
     return Math.min(poll, ...[...work, ...others].filter((atMs) => atMs !== undefined));
@@ -378,6 +384,7 @@ export class Serving {
     const { tell } = this.#options;
     switch (news.kind) {
       case "done":
+      case "exceeded":
         tell(handoverEvent(news));
         return;
       case "gap":
@@ -385,9 +392,6 @@ export class Serving {
         return;
       case "failed":
         this.#failed(news.error);
-        return;
-      case "exceeded":
-        tell({ type: "wal_size_exceeded", pages: news.frames, thresholdPages: news.limitFrames });
         return;
       default:
         news satisfies never;

@@ -18,6 +18,11 @@ export function snapshotEvent(
   return { type: "snapshot", file: key, txid: maxTxid, sizeBytes, durationMs, trigger };
 }
 
-export function handoverEvent({ result, frames }: Extract<HandoverNews, { kind: "done" }>): DatabaseEvent {
-  return { type: "handover", how: result.how, frames, heldMs: result.heldMs };
+export function handoverEvent(
+  news: Extract<HandoverNews, { readonly kind: "done" | "exceeded" }>,
+): DatabaseEvent {
+  const { frames } = news;
+  if (news.kind === "exceeded")
+    return { type: "wal_size_exceeded", pages: frames, thresholdPages: news.limitFrames };
+  return { type: "handover", how: news.result.how, frames, heldMs: news.result.heldMs };
 }

@@ -18,6 +18,8 @@ export interface Log {
 
 /** What one program writes to, and its level may change while it runs. */
 export interface AdjustableLog extends Log {
+  /** Others are dropped: whoever tells of thousands of things asks before he puts a sentence together. */
+  isEnabled(level: keyof Log): boolean;
   setLevel(level: LogSettings["level"]): void;
 }
 
@@ -47,5 +49,6 @@ export function createLog(settings: LogSettings, output: LogOutput): AdjustableL
   const setLevel = (level: LogSettings["level"]) => {
     logger.level = level;
   };
-  return Object.assign(logger, { setLevel });
+  const isEnabled = (level: keyof Log) => logger.isLevelEnabled(level);
+  return Object.assign(logger, { isEnabled, setLevel });
 }

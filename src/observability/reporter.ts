@@ -4,11 +4,14 @@ import type { EventSink, WalrustEvent } from "../events.ts";
 import { stringify } from "../json.ts";
 import { eventFacts } from "./event-facts.ts";
 import { humanDuration, humanSize } from "./human.ts";
-import type { Log } from "./log.ts";
+import type { AdjustableLog, Log } from "./log.ts";
 
 /** Events as lines of the log. */
-export function logReporter(log: Log): EventSink {
-  return (event) => log[levelOf(event)](eventFacts(event), `${event.database}: ${sentence(event)}`);
+export function logReporter(log: Pick<AdjustableLog, keyof Log | "isEnabled">): EventSink {
+  return (event) => {
+    const level = levelOf(event);
+    if (log.isEnabled(level)) log[level](eventFacts(event), `${event.database}: ${sentence(event)}`);
+  };
 }
 
 /** Events as lines of `watch --json`: `time`, then eventFacts. */

@@ -273,12 +273,15 @@ class Opening {
     return capture;
   }
 
-  /** Pins the log and proves, frame by frame, that it goes on where the recovered frames end. */
+  /** Pins the log and proves, frame by frame, that it goes on where the recovered frames end. Where the pin keeps the log as it is, nothing is copied. */
   async #continues(capture: Capture): Promise<boolean> {
     if (capture.look().kind === "gap") return false;
     await this.#pin();
-    if ((await capture.drainInSlices()).kind === "gap" || capture.drain().kind === "gap") return false;
+    const { keepsLog } = this.#link;
+    if ((await (keepsLog ? capture.capture() : capture.drainInSlices())).kind === "gap") return false;
+    if (!keepsLog && capture.drain().kind === "gap") return false;
     capture.pinned();
+    if (keepsLog) capture.pinnedAhead();
     return true;
   }
 
@@ -299,10 +302,11 @@ class Opening {
     return beginsHere ? { ...frames, state: { ...frames.state, log: header && startOf(header) } } : undefined;
   }
 
-  /** Its TXIDs are given to other commits. */
+  /** Its TXIDs are given to other commits: a segment that holds some must not come back with the power. */
   async #forget({ pending }: Capture): Promise<void> {
+    const hasSegments = pending.segmentBytes > 0;
     pending.drop();
-    await syncPath(this.#options.folder.segments);
+    if (hasSegments) await syncPath(this.#options.folder.segments);
   }
 
   async #pin(): Promise<void> {

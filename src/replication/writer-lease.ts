@@ -199,8 +199,11 @@ class StoredLease implements ParkableLease {
     const { clock } = this.#options;
     let cancel = () => {};
     let isOver = false;
+    let isLooking = false;
     const lookLater = () => {
+      isLooking = false;
       cancel = clock.schedule(CHECK_MS, () => {
+        isLooking = true;
         this.#check(ended.signal)
           .catch(() => this.#fenced && ended.abort(this.#fenced)) // a look that failed otherwise is made again after the work
           .finally(() => isOver || lookLater());
@@ -210,7 +213,7 @@ class StoredLease implements ParkableLease {
     return () => {
       isOver = true;
       cancel();
-      ended.abort();
+      if (isLooking) ended.abort();
     };
   }
 

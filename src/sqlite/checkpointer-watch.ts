@@ -4,9 +4,9 @@ import type { FileIdentity } from "./descriptors.ts";
 
 /** Where Linux lists the locks of all processes that this one may know of. */
 const LOCKS = "/proc/locks";
-/** How often it is looked at: more seldom where it is long, since making and reading 60 bytes of it takes about a microsecond; so a hundredth of a core at most. */
+/** How often it is looked at: more seldom where it is long, since making and reading 60 bytes of it takes about 5 microseconds; so a hundredth of a core at most. */
 const SHORTEST_MS = 20;
-const BYTES_PER_MS = 600;
+const BYTES_PER_MS = 125;
 /** Room for some 1,000 locks; it grows with need. */
 const FIRST_SIZE_BYTES = 64 * 1024;
 

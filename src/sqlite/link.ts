@@ -74,6 +74,7 @@ export class DatabaseLink {
   #spare: Connection | undefined;
   #lost: WalrustError | undefined;
   #atMarkZero = false;
+  #keepsLog = false;
   /** What was committed just after the present pin began; its mark is not behind that. */
   #pinBegan: WalIndex | undefined;
 
@@ -121,6 +122,14 @@ export class DatabaseLink {
    */
   get atMarkZero(): boolean {
     return this.#atMarkZero;
+  }
+
+  /**
+   * Proves that nobody can begin the log anew as long as this pin is held: frames were left to backfill when it had begun, so it is at a mark > 0
+   * (wal.c, walTryBeginRead and walRestartLog).
+   */
+  get keepsLog(): boolean {
+    return this.#pinned !== undefined && this.#keepsLog;
   }
 
   /**
@@ -325,11 +334,9 @@ export class DatabaseLink {
     if (!connection.beginRead()) return false;
     const after = this.index();
     this.#pinBegan = after;
-    this.#atMarkZero =
-      before !== undefined &&
-      after !== undefined &&
-      isUnchanged(before, after) &&
-      before.backfilledFrames === before.frames;
+    const stands = before !== undefined && after !== undefined && isUnchanged(before, after);
+    this.#atMarkZero = stands && before.backfilledFrames === before.frames;
+    this.#keepsLog = stands && after.backfilledFrames < after.frames;
     return true;
   }
 

@@ -134,6 +134,17 @@ describe("somebody writes to it", () => {
   });
 });
 
+test("once it is written to, it does not keep others from being opened", async () => {
+  const parking = crowded(stage);
+  await begin({ parking });
+  for (let place = 1; place < 8; place += 1) await parking.begin();
+  insert(stage.app);
+  watched.task.wake();
+  await stage.clock.advanceUntil(() => watched.of("published").length === 1, 10_000);
+  const last = await Promise.race([parking.begin(), new Promise((resolve) => setImmediate(resolve))]);
+  expect(last).toBeDefined();
+});
+
 test("a checkpoint changes nothing: looked at, and parked again", async () => {
   await begin();
   insert(stage.app, 3);

@@ -64,9 +64,13 @@ test("looks: never less often than the floor, and never in the past of the last 
       anySync,
       fc.nat(100_000),
       fc.nat(100_000),
+      fc.nat(100_000),
       fc.boolean(),
-      (sync, lastPollMs, agoMs, isPending) => {
-        const atMs = pollAt({ lastPollMs, lastCommitMs: lastPollMs - agoMs, isPending }, sync);
+      fc.boolean(),
+      (sync, lastPollMs, commitAgoMs, publishAgoMs, isPending, isBusy) => {
+        const lastCommitMs = lastPollMs - commitAgoMs;
+        const lastPublishMs = lastPollMs - publishAgoMs;
+        const atMs = pollAt({ lastPollMs, lastCommitMs, lastPublishMs, isPending, isBusy }, sync);
         expect(atMs).toBeGreaterThan(lastPollMs);
         expect(atMs).toBeLessThanOrEqual(lastPollMs + sync.monitorIntervalMs);
       },

@@ -19,7 +19,13 @@ function sync(overrides: Partial<SyncSettings> = {}): SyncSettings {
 }
 
 describe("pollAt", () => {
-  const quiet: PollFacts = { lastPollMs: 100_000, lastCommitMs: NEVER, isPending: false };
+  const quiet: PollFacts = {
+    lastPollMs: 100_000,
+    lastCommitMs: NEVER,
+    lastPublishMs: NEVER,
+    isPending: false,
+    isBusy: false,
+  };
   test.each<readonly [string, Partial<PollFacts>, Partial<SyncSettings>, number]>([
     ["quiet: the floor", {}, {}, 101_000],
     ["quiet, another floor", {}, { monitorIntervalMs: 5000 }, 105_000],
@@ -33,11 +39,37 @@ describe("pollAt", () => {
       100_010,
     ],
     [
-      "what is pending waits for the interval: less often",
-      { lastCommitMs: 100_000, isPending: true },
+      "nothing can be published before the interval is over: then",
+      { lastCommitMs: 100_000, lastPublishMs: 99_400 },
+      {},
+      100_400,
+    ],
+    [
+      "the same with something pending",
+      { lastCommitMs: 100_000, lastPublishMs: 99_400, isPending: true },
+      {},
+      100_400,
+    ],
+    ["the interval is nearly over: often", { lastCommitMs: 100_000, lastPublishMs: 99_010 }, {}, 100_040],
+    [
+      "a long interval: not more seldom than the floor",
+      { lastCommitMs: 100_000, lastPublishMs: 99_000 },
+      { walSyncIntervalMs: 60_000 },
+      101_000,
+    ],
+    [
+      "a writer at full speed: its log must not grow unseen",
+      { lastCommitMs: 100_000, lastPublishMs: 99_900, isBusy: true },
       {},
       100_100,
     ],
+    [
+      "storage keeps what is pending waiting: less often",
+      { lastCommitMs: 100_000, lastPublishMs: 90_000, isPending: true },
+      {},
+      100_100,
+    ],
+    ["quiet, within the interval: the floor", { lastCommitMs: 97_000, lastPublishMs: 99_900 }, {}, 101_000],
     ["before the first look: at once", { lastPollMs: NEVER }, {}, NEVER],
   ])("%s", (_, facts, overrides, atMs) => {
     expect(pollAt({ ...quiet, ...facts }, sync(overrides))).toBe(atMs);

@@ -165,6 +165,19 @@ describe.each(CASES)("$type", (event, json, text) => {
   });
 });
 
+test("what the level of the log leaves out is not written", () => {
+  const written: string[] = [];
+  const output = { clock, color: false, write: (line: string) => void written.push(line) };
+  const log = createLog({ level: "error", format: "text" }, output);
+  const report = logReporter(log);
+  for (const [event] of CASES) report(event);
+  const errors = written.length;
+  log.setLevel("trace");
+  for (const [event] of CASES) report(event);
+  expect(errors).toBeGreaterThan(0);
+  expect(written).toHaveLength(errors + CASES.length);
+});
+
 test("docs/json.md shows every event, with its keys in their order", () => {
   const [, lines = ""] = /```jsonl\n([\s\S]*?)```/.exec(readFileSync("docs/json.md", "utf8")) ?? [];
   const shown = lines

@@ -172,6 +172,23 @@ describe("continue: nothing is read, nothing uploaded", () => {
     checkpoint(stage.app, "FULL");
     expect((await openAndGoOn(stage)).duty).toBe("none");
   });
+
+  test.each([
+    ["the first pin keeps the log: nothing is copied", false, 0],
+    ["it may begin anew under the first pin: what it holds is in the shadow WAL", true, 1],
+  ])("%s", async (_, isBackfilled, segments) => {
+    const stage = await stopped();
+    insert(stage.app);
+    if (isBackfilled) checkpoint(stage.app, "FULL");
+    const replica = await stage.open();
+    expect(replica.capture.pending.isEmpty).toBe(false);
+    expect(readdirSync(stage.folder.segments)).toHaveLength(segments);
+    checkpoint(stage.app, "FULL");
+    for (let commit = 0; commit < 2; commit += 1) insert(stage.app);
+    await stage.publishAll(replica);
+    expect(replica.published?.txid).toBe(4n + 3n);
+    await stage.expectWhole();
+  });
 });
 
 describe("a cursor that was saved long ago", () => {

@@ -196,3 +196,26 @@ describe("whether a pin holds the backfill back", () => {
     expect(link.atMarkZero).toBe(true);
   });
 });
+
+describe("whether a pin keeps the log as it is", () => {
+  test.each([
+    ["frames are left to backfill", false, true],
+    ["everything is backfilled", true, false],
+  ])("%s", (_, isBackfilled, keepsLog) => {
+    const app = tempDatabase();
+    insert(app);
+    if (isBackfilled) checkpoint(app, "PASSIVE");
+    const link = openLink(app.name);
+    expect(link.keepsLog, "without a pin").toBe(false);
+    link.pin();
+    expect(link.keepsLog).toBe(keepsLog);
+
+    const before = link.index();
+    checkpoint(app, "PASSIVE");
+    insert(app); // begins the log anew if it can
+    expect(link.index()?.salt1 === before?.salt1).toBe(keepsLog);
+    expect(link.keepsLog, "as long as it is held").toBe(keepsLog);
+    link.unpin();
+    expect(link.keepsLog).toBe(false);
+  });
+});

@@ -2,7 +2,7 @@ import type { DatabaseSettings, Settings } from "../../config/settings.ts";
 import type { SnapshotTaken } from "../../daemon/snapshot-now.ts";
 import { WalrustError } from "../../errors.ts";
 import { humanDuration, humanSize } from "../../observability/human.ts";
-import type { Log } from "../../observability/log.ts";
+import type { AdjustableLog } from "../../observability/log.ts";
 import { Option, WalrustCommand } from "../command.ts";
 import { openLog, printJson, printLine } from "../output.ts";
 
@@ -49,7 +49,7 @@ export class SnapshotCommand extends WalrustCommand {
   }
 
   /** What goes well is told by the result alone, unless somebody wants to see more. */
-  #openLog({ log }: Settings): Promise<Log> {
+  #openLog({ log }: Settings): Promise<AdjustableLog> {
     return openLog(this.context, log.level === "info" ? { ...log, level: "warn" } : log);
   }
 
