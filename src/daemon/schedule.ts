@@ -6,6 +6,13 @@ import type { SnapshotTrigger } from "../events.ts";
  */
 type Due = number | undefined;
 
+/** Infinity: never. */
+export function soonest(...times: readonly Due[]): number {
+  let earliest = Number.POSITIVE_INFINITY;
+  for (const atMs of times) if (atMs !== undefined && atMs < earliest) earliest = atMs;
+  return earliest;
+}
+
 /** A database that was written to so lately is looked at often: the watcher's hints come late, and 500 ms apart while events go on. */
 const ACTIVE_MS = 2000;
 const ACTIVE_POLL_MS = 40;
@@ -96,17 +103,22 @@ export interface SnapshotDue {
   readonly trigger: SnapshotTrigger;
 }
 
-/** The earliest trigger; without changes none is needed. */
+/** The earliest trigger; without changes none is needed. Asked in each round of each database: it makes nothing but the answer. */
 export function snapshotAt(facts: SnapshotFacts, sync: SyncSettings): SnapshotDue | undefined {
   if (facts.changes === 0n) return undefined;
-  const triggers: SnapshotDue[] = [];
-  if (sync.maxChanges > 0 && facts.changes >= BigInt(sync.maxChanges))
-    triggers.push({ atMs: facts.retryAtMs, trigger: "max_changes" });
-  if (sync.snapshotIntervalMs > 0)
-    triggers.push({ atMs: facts.lastSnapshotMs + sync.snapshotIntervalMs, trigger: "interval" });
-  if (sync.maxIntervalMs > 0)
-    triggers.push({ atMs: facts.firstChangeMs + sync.maxIntervalMs, trigger: "max_interval" });
-  if (sync.onIdleMs > 0) triggers.push({ atMs: facts.lastCommitMs + sync.onIdleMs, trigger: "on_idle" });
-  const [earliest] = triggers.sort((a, b) => a.atMs - b.atMs);
-  return earliest && { ...earliest, atMs: Math.max(earliest.atMs, facts.retryAtMs) };
+  let trigger: SnapshotTrigger = "max_changes";
+  let atMs = Number.POSITIVE_INFINITY;
+  if (sync.maxChanges > 0 && facts.changes >= BigInt(sync.maxChanges)) atMs = facts.retryAtMs;
+  const intervalMs = after(facts.lastSnapshotMs, sync.snapshotIntervalMs);
+  if (intervalMs < atMs) [atMs, trigger] = [intervalMs, "interval"];
+  const maxIntervalMs = after(facts.firstChangeMs, sync.maxIntervalMs);
+  if (maxIntervalMs < atMs) [atMs, trigger] = [maxIntervalMs, "max_interval"];
+  const onIdleMs = after(facts.lastCommitMs, sync.onIdleMs);
+  if (onIdleMs < atMs) [atMs, trigger] = [onIdleMs, "on_idle"];
+  return atMs === Number.POSITIVE_INFINITY ? undefined : { atMs: Math.max(atMs, facts.retryAtMs), trigger };
+}
+
+/** 0 switches a trigger off. */
+function after(sinceMs: number, intervalMs: number): number {
+  return intervalMs > 0 ? sinceMs + intervalMs : Number.POSITIVE_INFINITY;
 }

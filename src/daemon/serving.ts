@@ -12,7 +12,7 @@ import { nameLastFiles } from "./last-files.ts";
 import type { Pace } from "./pace.ts";
 import type { Parking } from "./parking.ts";
 import { type Rest, restOf } from "./rest.ts";
-import { pollAt, publishAt } from "./schedule.ts";
+import { pollAt, publishAt, soonest } from "./schedule.ts";
 import { type ServingFacts, servingFacts } from "./serving-facts.ts";
 import { type SnapshotNews, Snapshots } from "./snapshots.ts";
 import { handoverEvent, publishedEvent, snapshotEvent } from "./telling.ts";
@@ -338,10 +338,10 @@ export class Serving {
     const { pace, sync } = this.#options;
     const times = { lastPollMs: this.#lastPollMs, lastCommitMs: this.#lastCommitMs };
     const looks = { ...times, lastPublishMs: this.#lastPublishMs, isPending, isBusy: pace.isBusy };
-    const poll = pollAt(looks, sync());
-    const work = this.#work === undefined ? [this.#publishAtMs, this.#manifestAtMs, this.#cursorAtMs] : [];
-    const others = [this.#handovers.dueAtMs(this.#lastCommitMs), this.#snapshots.dueAtMs(this.#lastCommitMs)];
-    return Math.min(poll, ...[...work, ...others].filter((atMs) => atMs !== undefined));
+    const handover = this.#handovers.dueAtMs(this.#lastCommitMs);
+    const snapshot = this.#snapshots.dueAtMs(this.#lastCommitMs);
+    const work = this.#work ? undefined : soonest(this.#publishAtMs, this.#manifestAtMs, this.#cursorAtMs);
+    return soonest(pollAt(looks, sync()), handover, snapshot, work);
   }
 
   #toldByDuty(outcome: DutyOutcome, sinceMs: number): void {
