@@ -18,6 +18,8 @@ const ACTIVE_MS = 2000;
 const ACTIVE_POLL_MS = 40;
 /** The same behind a writer at such a speed that its log must not grow unseen, and where storage keeps what is pending waiting. */
 const BUSY_POLL_MS = 100;
+/** Within a long sync interval, so that a log that begins to grow is seen. */
+const WITHIN_INTERVAL_POLL_MS = 1000;
 /** A quiet database's log is handed over after so long: its pin then rests at mark 0, where no checkpoint of the application waits for it. */
 const QUIET_MS = 3000;
 /** The least distance between two handovers, as each costs the writer a checkpoint; a log of so many times its least length does not wait for it. */
@@ -41,7 +43,7 @@ export function pollAt(facts: PollFacts, sync: SyncSettings): number {
   if (lastPollMs - lastCommitMs >= ACTIVE_MS) return latestMs;
   const oftenMs = lastPollMs + (isPending || isBusy ? BUSY_POLL_MS : ACTIVE_POLL_MS);
   const publishableMs = isBusy ? lastPollMs : lastPublishMs + sync.walSyncIntervalMs;
-  return Math.min(Math.max(oftenMs, publishableMs), latestMs);
+  return Math.min(Math.max(oftenMs, publishableMs), lastPollMs + WITHIN_INTERVAL_POLL_MS, latestMs);
 }
 
 export interface PublishFacts {

@@ -20,6 +20,18 @@ export function leftoversOf<T extends TxidRange>(
   return present.filter((file) => !names.has(nameOf(file)) && (file.maxTxid <= newest || isMerged(file)));
 }
 
+/**
+ * Whether incrementals in a row hold exactly the TXIDs of a file. Where the manifest names those and not the file, a merge ended before it was named:
+ * nothing is lost, and the next prune goes on with it.
+ */
+export function isMergeOf(incrementals: readonly TxidRange[], { minTxid, maxTxid }: TxidRange): boolean {
+  const ascending = incrementals.toSorted((a, b) => (a.minTxid < b.minTxid ? -1 : 1));
+  const reached = new Set([minTxid]);
+  for (const one of ascending)
+    if (reached.has(one.minTxid) && one.maxTxid <= maxTxid) reached.add(one.maxTxid + 1n);
+  return reached.has(maxTxid + 1n);
+}
+
 /** Whether one of these incrementals holds all TXIDs of a file. */
 function mergedInto(incrementals: readonly TxidRange[]): (file: TxidRange) => boolean {
   const ascending = incrementals.toSorted((a, b) => (a.minTxid < b.minTxid ? -1 : 1));

@@ -5,7 +5,7 @@ import type { ManifestFile } from "../storage/manifest.ts";
 import type { Catalog } from "./catalog.ts";
 import { type CheckedFile, isSound, type SoundFile, usableFiles } from "./checked-file.ts";
 import type { FindingDraft } from "./findings.ts";
-import { leftoversOf } from "./leftovers.ts";
+import { isMergeOf, leftoversOf } from "./leftovers.ts";
 import { settledBy } from "./settled.ts";
 
 /**
@@ -19,12 +19,14 @@ export function manifestDrafts(catalog: Catalog, checked: readonly CheckedFile[]
   const sound = checked.filter(isSound);
   const leftovers = new Set(leftoversOf(manifest, catalog.present).map(({ key }) => key));
   const usable = new Set(usableFiles(sound).map(({ file }) => file.key));
+  const incrementals = manifest.files.filter(({ minTxid }) => minTxid > 1n);
   const isSettled = settledBy(manifest);
   const drafts = sound.flatMap((one) => {
     const { key } = one.file;
     const entry = named.get(key);
     if (entry) return differencesOf(one, entry);
-    const mayBeUnnamed = !isSettled(one.file) || leftovers.has(key) || !usable.has(key);
+    const isLeft = leftovers.has(key) || isMergeOf(incrementals, one.file);
+    const mayBeUnnamed = !isSettled(one.file) || isLeft || !usable.has(key);
     return mayBeUnnamed ? [] : [finding(key, "the manifest does not name it")];
   });
   return [...drafts, ...wholeDrafts(keys.manifest(), manifest, sound)];

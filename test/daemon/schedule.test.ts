@@ -52,10 +52,16 @@ describe("pollAt", () => {
     ],
     ["the interval is nearly over: often", { lastCommitMs: 100_000, lastPublishMs: 99_010 }, {}, 100_040],
     [
+      "a long interval: each second",
+      { lastCommitMs: 100_000, lastPublishMs: 99_000 },
+      { walSyncIntervalMs: 60_000, monitorIntervalMs: 60_000 },
+      101_000,
+    ],
+    [
       "a long interval: not more seldom than the floor",
       { lastCommitMs: 100_000, lastPublishMs: 99_000 },
-      { walSyncIntervalMs: 60_000 },
-      101_000,
+      { walSyncIntervalMs: 60_000, monitorIntervalMs: 500 },
+      100_500,
     ],
     [
       "a writer at full speed: its log must not grow unseen",

@@ -248,6 +248,24 @@ describe("the manifest", () => {
     ]);
   });
 
+  test("that names what was merged, since the merge ended before it was named", async () => {
+    const { storage, history } = await backup();
+    const named = [...history.files];
+    await history.merge(3n, 7n);
+    history.manifest(named);
+    const { findings, restorableTxids } = await verifyApp(storage);
+    expect(findings).toEqual([]);
+    expect(restorableTxids).toEqual(history.txids());
+  });
+
+  test("that names a part of what was merged", async () => {
+    const { storage, history } = await backup();
+    const named = history.files.filter(({ minTxid }) => minTxid !== 6n);
+    await history.merge(3n, 7n);
+    history.manifest(named);
+    expect((await verifyApp(storage)).findings.map(({ object }) => object)).toEqual([key("3-7")]);
+  });
+
   test("that knows a TXID which is in no object", async () => {
     const { storage } = await backup();
     const text = Buffer.from(storage.peek("app/manifest.json")).toString();
