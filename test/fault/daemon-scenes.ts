@@ -232,6 +232,15 @@ export const DAEMON_STORIES = {
       for (let i = 0; i < 3; i++) commit();
     },
   },
+  /** SQLite may begin the log anew under the first pin: what it holds goes to the shadow WAL before. */
+  "increments, backfilled": {
+    command: "watch",
+    args: ONCE,
+    before: (app, _, commit) => {
+      for (let i = 0; i < 3; i++) commit();
+      app.pragma("wal_checkpoint(FULL)");
+    },
+  },
   repair: {
     command: "watch",
     args: ONCE,

@@ -14,6 +14,7 @@ const ofDaemon = (name: keyof typeof DAEMON_STORIES): Begin => {
 export const SCENES = {
   "first copy": ofDaemon("first copy"),
   increments: ofDaemon("increments"),
+  "increments, backfilled": ofDaemon("increments, backfilled"),
   repair: ofDaemon("repair"),
   "local state lost": ofDaemon("local state lost"),
   snapshot: ofDaemon("snapshot"),

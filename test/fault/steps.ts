@@ -83,7 +83,7 @@ const FIRST_COPY: readonly Step[] = [
 ];
 
 const INCREMENTS: readonly Step[] = [
-  step("resume: the log goes to the shadow WAL", "increments", WRITTEN, {
+  step("resume: the log goes to the shadow WAL", "increments, backfilled", WRITTEN, {
     op: /write/,
     path: inShadow(SEGMENT),
     nth: 2,
@@ -106,7 +106,7 @@ const INCREMENTS: readonly Step[] = [
       path: request("PUT", "00000002"),
     }),
   },
-  step("shadow: a published segment goes", "increments", ["before", "after"], {
+  step("shadow: a published segment goes", "increments, backfilled", ["before", "after"], {
     op: /remove/,
     path: inShadow(SEGMENT),
   }),

@@ -15,6 +15,7 @@ const CHANGES = {
 export const SWEPT = [
   "first copy",
   "increments",
+  "increments, backfilled",
   "repair",
   "local state lost",
   "snapshot",
