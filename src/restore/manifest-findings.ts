@@ -25,8 +25,8 @@ export function manifestDrafts(catalog: Catalog, checked: readonly CheckedFile[]
     const { key } = one.file;
     const entry = named.get(key);
     if (entry) return differencesOf(one, entry);
-    const isLeft = leftovers.has(key) || isMergeOf(incrementals, one.file);
-    const mayBeUnnamed = !isSettled(one.file) || isLeft || !usable.has(key);
+    const mayBeUnnamed =
+      !isSettled(one.file) || leftovers.has(key) || !usable.has(key) || isMergeOf(incrementals, one.file);
     return mayBeUnnamed ? [] : [finding(key, "the manifest does not name it")];
   });
   return [...drafts, ...wholeDrafts(keys.manifest(), manifest, sound)];
