@@ -29,7 +29,7 @@ import type { CorePool } from "../wasm/core-pool.ts";
 import { Backoff, type BackoffNews } from "./backoff.ts";
 import { nameLastFiles } from "./last-files.ts";
 import { Pace } from "./pace.ts";
-import type { Parking } from "./parking.ts";
+import type { Begun, Parking } from "./parking.ts";
 import type { Rest } from "./rest.ts";
 import { Serving, type ServingEnd, type ServingOptions } from "./serving.ts";
 import { type ParkedStatus, StatusBoard } from "./status-board.ts";
@@ -47,8 +47,6 @@ export interface TaskDependencies {
   readonly scanCore: Core;
   /** Bounds the work with storage, over all databases. */
   readonly limitWork: WorkLimit;
-  /** Bounds what is opened at once, over all databases. */
-  readonly limitOpening: <T>(work: () => Promise<T>) => Promise<T>;
   readonly self: WriterIdentity;
   readonly newWriterId: () => WriterId;
   /** Names of the databases that this process was the writer of: `--take-over` counts once for each. */
@@ -232,15 +230,15 @@ export class ActiveTask {
   }
 
   async #serveOnce(stop: AbortSignal, before: Before): Promise<RoundEnd> {
-    const settled = await this.#deps.parking.begin();
+    const begun = await this.#deps.parking.begin();
     try {
-      return await this.#openAndServe(stop, before, settled);
+      return await this.#openAndServe(stop, before, begun);
     } finally {
-      settled();
+      begun.settled();
     }
   }
 
-  async #openAndServe(stop: AbortSignal, before: Before, settled: () => void): Promise<RoundEnd> {
+  async #openAndServe(stop: AbortSignal, before: Before, begun: Begun): Promise<RoundEnd> {
     const { daemon, controlSocket, parking } = this.#deps;
     const { path, sync } = this.#database();
     // before anything is made beside it
@@ -256,12 +254,11 @@ export class ActiveTask {
       // one that was written to while it was parked, or whose log went astray at the stop, is drained like all others
       const wasOpen = before.parked !== undefined || before.gap !== undefined;
       const signal = daemon.once || wasOpen ? this.#deps.abort : stop;
-      const writer = await this.#lease(folder, before.parked?.lease, { signal, onWait: settled });
-      const replica = await this.#deps.limitOpening(() =>
-        this.#open({ folder, writer, signal, observe }, before),
-      );
+      const writer = await this.#lease(folder, before.parked?.lease, { signal, onWait: begun.settled });
+      const opening = { folder, writer, signal, observe, ...(!wasOpen && { room: begun.connects }) };
+      const replica = await this.#open(opening, before);
       try {
-        const end = await this.#serve(replica, { stop, settled, rest: before.parked?.rest });
+        const end = await this.#serve(replica, { stop, begun, rest: before.parked?.rest });
         if (end.kind === "gap" && !existsSync(database)) await nameLastFiles(replica, this.#deps);
         return end.kind === "parked" ? { ...end, lease: writer.park() } : end;
       } catch (error) {
@@ -279,7 +276,6 @@ export class ActiveTask {
     }
   }
 
-  /** Not within the limit of openings: it may wait for another writer. */
   async #lease(
     folder: ShadowFolder,
     parked: ParkedLease | undefined,
@@ -305,7 +301,7 @@ export class ActiveTask {
   }
 
   #open(
-    opening: Pick<OpenReplicaOptions, "folder" | "writer" | "signal" | "observe">,
+    opening: Pick<OpenReplicaOptions, "folder" | "writer" | "signal" | "observe" | "room">,
     { gap, parked }: Before,
   ): Promise<Replica> {
     const { storage, layout, clock, cores, scanCore, limitWork, self } = this.#deps;
@@ -321,7 +317,7 @@ export class ActiveTask {
 
   async #serve(
     replica: Replica,
-    { stop, ...options }: Pick<ServingOptions, "stop" | "rest" | "settled">,
+    { stop, ...options }: Pick<ServingOptions, "stop" | "rest" | "begun">,
   ): Promise<ServingEnd> {
     const { clock, daemon, abort } = this.#deps;
     const { path } = this.#database();

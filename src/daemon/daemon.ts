@@ -18,7 +18,8 @@ import { ControlServer } from "./control.ts";
 import type { ControlReplies } from "./control-protocol.ts";
 import { DatabaseTask } from "./database-task.ts";
 import { Garbage } from "./garbage.ts";
-import { openingLimit, workLimit } from "./limits.ts";
+import { lastWrittenFirst } from "./last-written.ts";
+import { workLimit } from "./limits.ts";
 import { Parking } from "./parking.ts";
 import { reconcile, type TaskChanges } from "./reconcile.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -93,7 +94,6 @@ export async function taskDependencies(
     },
     layout: settings.storage.layout,
     limitWork: workLimit(settings.daemon.uploaderConcurrency),
-    limitOpening: openingLimit(),
     self: { host: hostname(), pid: process.pid, boot: bootId() },
     newWriterId: () => randomBytes(8).readBigUInt64BE() | 1n,
     onceHeld: new Set(),
@@ -244,7 +244,7 @@ class Daemon {
         `${database.path} is not backed up: it would share the key prefix ${database.name} with ${holder}`,
       );
     }
-    return start.map((database) => this.#start(database, deps));
+    return lastWrittenFirst(start).map((database) => this.#start(database, deps));
   }
 
   #leave(path: string, why: "dropped" | "restarted"): void {

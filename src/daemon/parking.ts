@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
+import { Room } from "./room.ts";
 
 /** Few databases are never parked: what a pin costs is nothing then, and a restart of the log is seen as it happens. Each has up to 8 descriptors. */
 const KEPT_OPEN = 8;
@@ -8,16 +9,25 @@ const QUIET_MS = 15_000;
 /** The same where so many are open that they must not wait for it. */
 const CROWD = 128;
 const CROWD_QUIET_MS = 2_000;
-/**
- * So many databases are begun with at once, from the opening until they are parked or turn out to be in use: each takes 300 KB for that, most of it
- * SQLite's, which is hardly ever given back.
- */
+/** So many databases are begun with at once, from the first look at storage until they are parked or turn out to be in use. */
 const BEGUN_AT_ONCE = 8;
+/** So few of them have connections before their first copy is made: most of the memory that this takes is SQLite's, which is hardly ever given back. */
+const CONNECTED_AT_ONCE = 2;
 /** How often all parked databases are looked at: two file system calls for each take about 10 microseconds. */
 const SHORTEST_LOOK_MS = 1_000;
 const LOOK_MS_PER_DATABASE = 0.5;
 /** Looked at without letting others run. */
 const LOOKS_AT_ONCE = 200;
+
+/** A database that is begun with. */
+export interface Begun {
+  /** Waits for room for its connections. */
+  connects(): Promise<void>;
+  /** It has its first copy, or needs none. */
+  copied(): void;
+  /** It goes its way: parked, closed, or in use. Safe to call twice. */
+  settled(): void;
+}
 
 export interface ParkedDatabase {
   /** Goes on with it if somebody wrote to it since it was parked, or if something is due; by two file system calls. Throws nothing. */
@@ -31,8 +41,8 @@ export interface ParkedDatabase {
 export class Parking {
   readonly #clock: Clock;
   readonly #parked = new Set<ParkedDatabase>();
-  readonly #waiting: (() => void)[] = [];
-  #begun = 0;
+  readonly #begun = new Room(BEGUN_AT_ONCE);
+  readonly #connected = new Room(CONNECTED_AT_ONCE);
   #open = 0;
   #cancel: (() => void) | undefined;
   readonly #onMove: () => void;
@@ -43,17 +53,19 @@ export class Parking {
     this.#onMove = onMove;
   }
 
-  /** Waits for room to open one more database. The function returned says that it goes its way: parked, closed, or in use. Safe to call twice. */
-  async begin(): Promise<() => void> {
-    if (this.#begun >= BEGUN_AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#begun += 1;
-    let isBegun = true;
-    return () => {
-      if (!isBegun) return;
-      isBegun = false;
-      const next = this.#waiting.shift(); // it takes over the place
-      if (next) next();
-      else this.#begun -= 1;
+  /** Waits for room to begin with one more database. */
+  async begin(): Promise<Begun> {
+    const leave = await this.#begun.enter();
+    let leaveConnected = () => {};
+    return {
+      connects: async () => {
+        leaveConnected = await this.#connected.enter();
+      },
+      copied: () => leaveConnected(),
+      settled: () => {
+        leave();
+        leaveConnected();
+      },
     };
   }
 
@@ -68,13 +80,13 @@ export class Parking {
 
   /** More are waiting to be opened than may be kept open: whoever is quiet makes room at once. */
   get isCrowded(): boolean {
-    return this.#open + this.#waiting.length > KEPT_OPEN;
+    return this.#open + this.#begun.waiting > KEPT_OPEN;
   }
 
   /** How long a database must have been quiet to be parked now; undefined: none is. */
   get quietMs(): number | undefined {
     if (!this.isCrowded) return undefined;
-    return this.#open + this.#waiting.length > CROWD ? CROWD_QUIET_MS : QUIET_MS;
+    return this.#open + this.#begun.waiting > CROWD ? CROWD_QUIET_MS : QUIET_MS;
   }
 
   get parked(): number {

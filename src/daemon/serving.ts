@@ -10,7 +10,7 @@ import { GivingWay } from "./giving-way.ts";
 import { type HandoverNews, Handovers } from "./handovers.ts";
 import { nameLastFiles } from "./last-files.ts";
 import type { Pace } from "./pace.ts";
-import type { Parking } from "./parking.ts";
+import type { Begun, Parking } from "./parking.ts";
 import { type Rest, restOf } from "./rest.ts";
 import { pollAt, publishAt, soonest } from "./schedule.ts";
 import { type ServingFacts, servingFacts } from "./serving-facts.ts";
@@ -32,8 +32,8 @@ export interface ServingOptions {
   readonly parking: Parking;
   /** It was parked until now. */
   readonly rest?: Rest | undefined;
-  /** It goes its way: others may be opened. Safe to call twice. */
-  readonly settled: () => void;
+  /** To be told how far it came. */
+  readonly begun: Pick<Begun, "copied" | "settled">;
   readonly tell: (event: DatabaseEvent) => void;
   /** Ends the loop after a drain. */
   readonly stop: AbortSignal;
@@ -106,12 +106,12 @@ export class Serving {
 
   /** Errors: DATABASE_*, LOCAL_* that the loop cannot outwait; then the database is opened again. */
   async run(): Promise<ServingEnd> {
-    const { stop, waker, once, settled, rest } = this.#options;
+    const { stop, waker, once, begun, rest } = this.#options;
     const { capture, link } = this.#replica;
     const isLarge = capture.state.commitPages * link.facts.pageSizeBytes > LARGE_BYTES;
-    if (isLarge || rest !== undefined) settled(); // a parked one was woken because it is in use
+    if (isLarge || rest !== undefined) begun.settled(); // a parked one was woken because it is in use
     try {
-      const reopen = await this.#doDuty();
+      const reopen = await this.#doDuty().finally(begun.copied);
       if (reopen) return reopen;
       while (!stop.aborted && (!once || this.#snapshots.isAsked)) {
         const end = await this.#round();
@@ -142,7 +142,7 @@ export class Serving {
         const isStuck = failure.code === "INTEGRITY_CHAIN"; // the duty brings what these frames cannot
         if (stop.aborted || once || !(isStuck || isOutwaited(failure))) throw failure;
         const retryAtMs = backoff.failed(failure);
-        this.#options.settled();
+        this.#options.begun.settled();
         // An earlier try was stored, its answer lost, and the database went on: the same key would never be free again.
         if (failure.code === "STORAGE_CONFLICT") return { kind: "reopen" };
         if (isStuck) this.#replica.capture.pending.drop();
@@ -179,9 +179,9 @@ export class Serving {
 
   /** Where many databases are open, a quiet one is let go. */
   #park(): ServingEnd | undefined {
-    const { clock, backoff, settled } = this.#options;
+    const { clock, backoff, begun } = this.#options;
     const quietForMs = clock.monotonicMs() - Math.max(this.#openedMs, this.#lastCommitMs);
-    if (!this.#isQuiet || clock.monotonicMs() - this.#openedMs > SETTLED_MS) settled();
+    if (!this.#isQuiet || clock.monotonicMs() - this.#openedMs > SETTLED_MS) begun.settled();
     if (!this.#isQuiet || this.#work !== undefined || backoff.isTroubled) return undefined;
     const rest = restOf({
       ...{ replica: this.#replica, handovers: this.#handovers, snapshots: this.#snapshots },

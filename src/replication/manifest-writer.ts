@@ -28,6 +28,8 @@ export interface ManifestWriterOptions {
   readonly writer: WriterLease;
   /** Files that storage has and the manifest does not name: they are read, and named where they are sound. */
   readonly unnamed: readonly string[];
+  /** Storage held nothing of this database when it was opened: what there is was added here. */
+  readonly isNew: boolean;
 }
 
 /** Of the files that storage has; where the layout knows no manifest, `NO_MANIFEST`. */
@@ -72,9 +74,11 @@ export class ManifestWriter implements ManifestIndex {
   /** Since when there is something that no write has begun to name. */
   #dirtySinceMs = Number.NEGATIVE_INFINITY;
   #lastWrittenMs: number;
+  #isNew: boolean;
 
   constructor(options: ManifestWriterOptions) {
     this.#options = options;
+    this.#isNew = options.isNew;
     this.#unnamed = options.unnamed;
     this.#lastWrittenMs = options.lastWrittenMs ?? Number.NEGATIVE_INFINITY;
   }
@@ -113,15 +117,17 @@ export class ManifestWriter implements ManifestIndex {
     const read = new Map<string, CheckedFile>();
     let found: readonly ManifestFile[] = [];
     const next = async (before: Manifest | undefined, signal: AbortSignal) => {
+      const isNew = this.#isNew;
+      this.#isNew = false; // if only by a try whose answer was lost
       const writing = { head, adding, read, signal };
       const told = this.#told(before, writing);
-      found = await this.#untold(before, told, writing);
+      found = isNew ? [] : await this.#untold(before, told, writing);
       return { ...told, files: [...told.files, ...found] };
     };
-    await writer.hold(
-      (signal) => updateManifest(storage, keys, (before) => next(before, signal), { signal }),
-      options,
-    );
+    await writer.hold((signal) => {
+      const change = (before: Manifest | undefined) => next(before, signal);
+      return updateManifest(storage, keys, change, { signal, isNew: this.#isNew });
+    }, options);
     this.#found = found;
     this.#added = this.#added.filter((file) => !adding.includes(file) && !this.#isFound(file));
     this.#unnamed = [];

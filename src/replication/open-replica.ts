@@ -58,6 +58,8 @@ export interface OpenReplicaOptions {
   readonly gap?: RepairReason;
   /** What this process knows of the copy: storage is asked nothing. */
   readonly known?: KnownCopy;
+  /** Waited for between what storage is asked and the database, which takes memory from then on. */
+  readonly room?: () => Promise<void>;
   readonly signal?: AbortSignal;
 }
 
@@ -67,13 +69,13 @@ export interface OpenReplicaOptions {
  */
 export async function openReplica(options: OpenReplicaOptions): Promise<Replica> {
   emptyScratch(options.folder);
-  const { path, clock, observe = false } = options;
+  const { path, clock, observe = false, known, room } = options;
+  const view = known ? viewOfKnown(known) : await lookAtStorage(options);
+  await room?.();
   const link = DatabaseLink.open(path, { clock, observe });
   let table: PageTable | undefined;
   try {
     const opening = new Opening(options, link);
-    const { known } = options;
-    const view = known ? viewOfKnown(known) : await opening.look();
     table = view.head && (await opening.tableOf(view.head));
     return await opening.conclude(view, table);
   } catch (error) {
@@ -81,6 +83,14 @@ export async function openReplica(options: OpenReplicaOptions): Promise<Replica>
     link.close();
     throw error;
   }
+}
+
+/** What storage has. Errors: those of storage; CONFIG_INVALID when it is in the other layout. */
+function lookAtStorage(options: OpenReplicaOptions): Promise<RemoteView> {
+  const { storage, name, layout } = options;
+  return copyLayout(layout, name, storage).hasManifest
+    ? findRemoteHead(storage, databaseKeys(name), options)
+    : findLitestreamHead(storage, databaseKeys(name), options);
 }
 
 class Opening {
@@ -94,6 +104,7 @@ class Opening {
   #changed: PageMarks | undefined;
   #manifest: ManifestIndex | undefined;
   #unnamed: readonly string[] = [];
+  #isNew = false;
 
   constructor(options: OpenReplicaOptions, link: DatabaseLink) {
     this.#options = options;
@@ -111,14 +122,6 @@ class Opening {
     const cursor = readCursor(options.folder.cursor);
     const isOfThisCopy = cursor?.storageUrl === options.storage.url && cursor.name === options.name;
     this.#cursor = isOfThisCopy ? cursor : undefined;
-  }
-
-  /** What storage has. Errors: those of storage; CONFIG_INVALID when it is in the other layout. */
-  look(): Promise<RemoteView> {
-    const { storage, name } = this.#options;
-    return this.#layout.hasManifest
-      ? findRemoteHead(storage, databaseKeys(name), this.#options)
-      : findLitestreamHead(storage, databaseKeys(name), this.#options);
   }
 
   /** The local page table as it is at the remote head, or undefined where it cannot be brought there. */
@@ -158,6 +161,7 @@ class Opening {
   async conclude(view: RemoteView, table: PageTable | undefined): Promise<Replica> {
     const { head } = view;
     this.#unnamed = view.unnamed;
+    this.#isNew = head === undefined && view.highestTxid === 0n;
     const known = this.#cursor?.published.txid ?? 0n;
     let frames = head && table && (await this.#recover(head, table));
     let capture = this.#captureAt(frames);
@@ -373,6 +377,7 @@ class Opening {
       cores,
       writer,
       unnamed: this.#unnamed,
+      isNew: this.#isNew,
     });
   }
 }

@@ -2,23 +2,21 @@ import { WalrustError } from "../errors.ts";
 import { LTX_HEADER_SIZE, LTX_TRAILER_SIZE, type LtxHeader, type LtxTrailer } from "../ltx/format.ts";
 import { decodeHeader } from "../ltx/header.ts";
 import { decodeTrailer } from "../ltx/trailer.ts";
-import { readRange } from "../storage/database-objects.ts";
+import { type ListedFile, readRange } from "../storage/database-objects.ts";
 import type { CallOptions, Storage } from "../storage/storage.ts";
 
 /** What the two ends of a stored LTX file say. Nothing in between is read or proved. */
 export interface RemoteFileEnds {
   readonly header: LtxHeader;
   readonly trailer: LtxTrailer;
-  readonly sizeBytes: number;
 }
 
 /** Errors: STORAGE_NOT_FOUND and all others of storage; INTEGRITY_FORMAT when it is no LTX file. */
 export async function readFileEnds(
   storage: Storage,
-  key: string,
+  { key, sizeBytes }: Pick<ListedFile, "key" | "sizeBytes">,
   options: CallOptions = {},
 ): Promise<RemoteFileEnds> {
-  const { sizeBytes } = await storage.head(key, options);
   if (sizeBytes < LTX_HEADER_SIZE + LTX_TRAILER_SIZE) throw tooShort(storage, key, sizeBytes);
   const header = decodeHeader(
     await readRange(storage, key, { offset: 0, length: LTX_HEADER_SIZE }, options),
@@ -30,9 +28,9 @@ export async function readFileEnds(
     { offset: sizeBytes - LTX_TRAILER_SIZE, length: LTX_TRAILER_SIZE },
     options,
   );
-  // It was replaced by a shorter one since its size was told.
+  // It was replaced by a shorter one since it was listed.
   if (trailerBytes.length < LTX_TRAILER_SIZE) throw tooShort(storage, key, sizeBytes);
-  return { header, trailer: decodeTrailer(trailerBytes), sizeBytes };
+  return { header, trailer: decodeTrailer(trailerBytes) };
 }
 
 function tooShort(storage: Storage, key: string, sizeBytes: number): WalrustError {

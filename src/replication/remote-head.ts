@@ -104,7 +104,7 @@ export async function readHead(
   newest: ListedFile,
   options: CallOptions,
 ): Promise<RemoteHead | undefined> {
-  const ends = await soundEnds(storage, newest.key, options);
+  const ends = await soundEnds(storage, newest, options);
   if (ends === undefined) return undefined;
   const { header, trailer } = ends;
   const snapshot = files.findLast((file) => file.minTxid === 1n);
@@ -133,11 +133,11 @@ export async function readHead(
 /** Undefined: the file is damaged. It was read and is not what its name says, which no failure of storage is taken for. */
 async function soundEnds(
   storage: Storage,
-  key: string,
+  file: ListedFile,
   options: CallOptions,
 ): Promise<RemoteFileEnds | undefined> {
   try {
-    return await readFileEnds(storage, key, options);
+    return await readFileEnds(storage, file, options);
   } catch (error) {
     if (isWalrustError(error, "INTEGRITY_FORMAT", "INTEGRITY_CHECKSUM")) return undefined;
     throw error;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { openingLimit, workLimit } from "../../src/daemon/limits.ts";
+import { workLimit } from "../../src/daemon/limits.ts";
 import { settled } from "../helpers/manual-clock.ts";
 
 /** Starts so many pieces of work that never end, and counts those that were let begin. */
@@ -26,11 +26,6 @@ test("large work: two at once, and small work goes on beside it", async () => {
   const limit = workLimit(5);
   expect(await begun(20, (work) => limit(64 * MIB, work))).toBe(2);
   expect(await begun(20, (work) => limit(64 * MIB - 1, work))).toBe(3);
-});
-
-test("eight openings at once (pitfall 48)", async () => {
-  const limit = openingLimit();
-  expect(await begun(50, (work) => limit(work))).toBe(8);
 });
 
 test("what it resolves and rejects with passes through", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { Parking } from "../../src/daemon/parking.ts";
-import { ManualClock } from "../helpers/manual-clock.ts";
+import { type Begun, Parking } from "../../src/daemon/parking.ts";
+import { ManualClock, settled } from "../helpers/manual-clock.ts";
 
 function crowd(open: number) {
   const clock = new ManualClock();
@@ -78,15 +78,53 @@ test("many are looked at more seldom, and one look at all of them", async () => 
   }
 });
 
-test("eight are begun with at once, and the next when one goes its way", async () => {
-  const { parking } = crowd(0);
-  const begun: (() => void)[] = [];
-  for (let i = 0; i < 10; i += 1) void parking.begin().then((settled) => begun.push(settled));
-  await Promise.resolve();
-  await Promise.resolve();
-  expect(begun).toHaveLength(8);
-  begun[0]?.();
-  begun[0]?.();
-  await new Promise(setImmediate);
-  expect(begun).toHaveLength(9);
+describe("how many are begun with at once", () => {
+  async function twenty() {
+    const { parking } = crowd(0);
+    const begun: Begun[] = [];
+    for (let i = 0; i < 20; i += 1) void parking.begin().then((one) => begun.push(one));
+    await settled();
+    return begun;
+  }
+
+  test("eight are begun with at once, two of them have connections before their first copy (pitfall 48)", async () => {
+    const begun = await twenty();
+    expect(begun).toHaveLength(8);
+    const connected: Begun[] = [];
+    for (const one of begun) void one.connects().then(() => connected.push(one));
+    await settled();
+    expect(connected).toEqual(begun.slice(0, 2));
+    begun[0]?.copied();
+    await settled();
+    expect(begun, "begun").toHaveLength(8);
+    for (let gone = 1; gone <= 5; gone += 1) {
+      expect(connected, "connected").toEqual(begun.slice(0, 2 + gone));
+      begun[gone - 1]?.settled();
+      begun[gone]?.settled();
+      begun[gone]?.settled();
+      await settled();
+      expect(begun, "begun").toHaveLength(9 + gone);
+    }
+  });
+
+  test("one that went its way before it had room for connections gives that back too", async () => {
+    const begun = await twenty();
+    let connected = 0;
+    for (const one of begun) void one.connects().then(() => (connected += 1));
+    await settled();
+    begun[7]?.settled(); // it waits for another writer, and lets others go on meanwhile
+    await settled();
+    expect([begun.length, connected]).toEqual([9, 2]);
+    for (const one of begun.slice(0, 7)) {
+      one.settled();
+      await settled();
+    }
+    expect([begun.length, connected]).toEqual([16, 8]);
+    for (const one of begun.slice(8)) void one.connects().then(() => (connected += 1));
+    await settled();
+    expect(connected, "beside the one that is connected").toBe(9);
+    begun[7]?.settled();
+    await settled();
+    expect(connected).toBe(10);
+  });
 });

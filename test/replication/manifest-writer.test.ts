@@ -20,7 +20,7 @@ import { ImageMaker } from "../helpers/restore/images.ts";
 const keys = databaseKeys("app");
 const FLAG = 1n << 63n;
 
-function scene(unnamed: readonly string[] = [], storage = new MemoryStorage()) {
+function scene(unnamed: readonly string[] = [], storage = new MemoryStorage(), isNew = false) {
   const clock = new ManualClock();
   clock.pass(1_000_000);
   const writer = new ManifestWriter({
@@ -34,6 +34,7 @@ function scene(unnamed: readonly string[] = [], storage = new MemoryStorage()) {
       intervalMs: () => 60_000,
       writer: ONLY_WRITER,
       unnamed,
+      isNew,
     },
   });
   const stored = (): Manifest => parseManifest(storage.peek(keys.manifest()), "app/manifest.json");
@@ -98,6 +99,11 @@ describe("what a compaction took away before it was ever named", () => {
   });
 });
 
+const byAnother: Manifest = {
+  ...{ name: "app", pageSizeBytes: 512, currentTxid: 1n, lastChecksum: FLAG | 2n, updatedAtMs: 0 },
+  files: [file(1n, 1n)],
+};
+
 describe("what it writes", () => {
   test("adds to what is there, and says the head", async () => {
     const { writer, stored, clock } = scene();
@@ -133,13 +139,44 @@ describe("what it writes", () => {
     expect(names(stored())).toEqual(["1-1"]);
   });
 
+  test("of a copy that was begun here: nothing is asked, only written", async () => {
+    const { writer, stored, storage } = scene([], new MemoryStorage(), true);
+    writer.add(file(1n, 1n));
+    await writer.write(headAt(1n));
+    expect(storage.calls.map(({ operation }) => operation)).toEqual(["put"]);
+    writer.add(file(2n, 2n));
+    await writer.write(headAt(2n));
+    expect(storage.calls.map(({ operation }) => operation)).toEqual(["put", "get", "put"]);
+    expect(names(stored())).toEqual(["1-1", "2-2"]);
+  });
+
+  test("of a copy that was begun here, whose first answer was lost: what was written is read, and stays", async () => {
+    const { writer, stored, storage } = scene([], new MemoryStorage(), true);
+    writer.add(file(1n, 1n));
+    const error = new WalrustError("STORAGE_NETWORK", "no answer");
+    storage.fault = ({ index }) => (index === 0 ? { kind: "after", error, units: 1 } : undefined);
+    await expect(writer.write(headAt(1n))).rejects.toThrow("no answer");
+    writer.add(file(2n, 2n));
+    await writer.write(headAt(2n));
+    expect(names(stored())).toEqual(["1-1", "2-2"]);
+  });
+
+  test.each([
+    ["another manifest", () => formatManifest(byAnother)],
+    ["a damaged one", () => Buffer.from("{")],
+  ])("of a copy that was begun here: %s that came meanwhile is not overwritten unread", async (_, there) => {
+    const { writer, stored, storage } = scene([], new MemoryStorage(), true);
+    storage.poke(keys.manifest(), there());
+    writer.add(file(2n, 2n));
+    await writer.write(headAt(2n));
+    expect(storage.calls.map(({ operation }) => operation).slice(0, 2)).toEqual(["put", "get"]);
+    const kept = there().length > 1 ? ["1-1", "2-2"] : ["2-2"];
+    expect(names(stored())).toEqual(kept);
+  });
+
   test("what others added meanwhile stays", async () => {
     const { writer, stored, storage } = scene();
-    const other: Manifest = {
-      ...{ name: "app", pageSizeBytes: 512, currentTxid: 1n, lastChecksum: FLAG | 2n, updatedAtMs: 0 },
-      files: [file(1n, 1n)],
-    };
-    storage.poke(keys.manifest(), formatManifest(other));
+    storage.poke(keys.manifest(), formatManifest(byAnother));
     writer.add(file(2n, 2n));
     await writer.write(headAt(2n));
     expect(names(stored())).toEqual(["1-1", "2-2"]);

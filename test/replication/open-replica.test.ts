@@ -151,7 +151,7 @@ describe("continue: nothing is read, nothing uploaded", () => {
     expect(await stage.publishAll(replica)).toEqual([]);
     expect(stage.storage.keys()).toEqual(before);
     expect(stage.storage.calls.slice(length).map(({ operation }) => operation)).toEqual([
-      ...["get", "list", "head", "read", "read"],
+      ...["get", "list", "read", "read"],
     ]);
     await stage.expectWholeEverywhere();
   });
@@ -697,7 +697,7 @@ describe("storage does not answer (pitfall 25)", () => {
           expect(outcome, `${kind}, request ${k}`).toMatchObject({ code });
           operations += 1;
         }
-        expect(operations, "requests of an opening").toBe(6);
+        expect(operations, "requests of an opening").toBe(5);
         stage.endLives();
       }
       storage.fault = () => undefined;

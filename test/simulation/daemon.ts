@@ -68,7 +68,6 @@ export class SimulatedDaemon {
       cores: new production.CorePool({ maxCores: 4 }),
       scanCore: new production.Core(production.compileCore()),
       limitWork: (_sizeBytes, work) => work(),
-      limitOpening: (work) => work(),
       self: { host: world.identity.host, pid: process.pid, boot: world.identity.boot },
       newWriterId: () => BigInt(++writers),
       onceHeld: new Set(),

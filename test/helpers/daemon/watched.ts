@@ -74,7 +74,6 @@ export class Watched {
       cores: new CorePool({ maxCores: 4 }),
       scanCore: testCore(),
       limitWork: (_sizeBytes, work) => work(),
-      limitOpening: (work) => work(),
       self: options.self ?? { host: hostname(), pid: process.pid, boot: "1" },
       newWriterId: () => BigInt(++writers),
       onceHeld: new Set(),

@@ -134,7 +134,7 @@ export class Stage {
     const { pageSizeBytes } = table;
     const manifest = new ManifestWriter({
       ...{ storage, keys, clock, name: NAME, pageSizeBytes, intervalMs: () => 60_000 },
-      ...{ cores: this.#cores, writer: ONLY_WRITER, unnamed: [] },
+      ...{ cores: this.#cores, writer: ONLY_WRITER, unnamed: [], isNew: false },
     });
     const layout = copyLayout(this.layout, NAME, storage);
     const options = { storage, layout, clock, folder, cores: this.#cores, writer: ONLY_WRITER, manifest };

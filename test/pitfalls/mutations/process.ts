@@ -51,11 +51,11 @@ export const PROCESS: readonly PitfallMutation[] = [
   {
     id: "48",
     what: "all databases are opened at once",
-    file: "src/daemon/limits.ts",
-    find: "  return pLimit(OPENING_AT_ONCE);",
-    replace: "  return pLimit(OPENING_AT_ONCE * 100);",
-    test: "test/daemon/limits.test.ts",
-    title: "eight openings at once (pitfall 48)",
+    file: "src/daemon/parking.ts",
+    find: "new Room(CONNECTED_AT_ONCE)",
+    replace: "new Room(CONNECTED_AT_ONCE * 100)",
+    test: "test/daemon/parking.test.ts",
+    title: "eight are begun with at once, two of them have connections before their first copy (pitfall 48)",
   },
   {
     id: "49a",
