@@ -109,6 +109,7 @@ async function restartAfterCommits(crowd: Crowd): Promise<number> {
     { limitMs: RESTART_LIMIT_MS },
   );
   await writing.end();
+  await calm(daemon.pid); // the marked ones may be the first of many that are looked at
   await drainAndProve(crowd, daemon);
   return Math.max(...lastNs.map((atNs) => Number(atNs - startNs))) / 1e9;
 }

@@ -1,6 +1,9 @@
 import type { TaskResult } from "../daemon/active-task.ts";
 import { WalrustError } from "../errors.ts";
 
+/** One line is to be read; the details name all of them. */
+const MOST_TOLD = 10;
+
 /**
  * Ends the watch with an error if a database was left behind: with its own trouble if it was the only one.
  * Errors: UNPUBLISHED, or what the database ended in.
@@ -10,10 +13,15 @@ export function refuseIncomplete(results: readonly TaskResult[]): void {
   const [first] = incomplete;
   if (first === undefined) return;
   if (results.length === 1 && first.error) throw first.error;
-  const reasons = incomplete.map(({ name, error }) => (error ? `${name} (${error.message})` : name));
+  const told = incomplete.slice(0, MOST_TOLD);
+  const reasons = told.map(({ name, error }) => (error ? `${name} (${error.message})` : name));
+  if (incomplete.length > told.length) reasons.push(`and ${incomplete.length - told.length} more`);
   throw new WalrustError(
     "UNPUBLISHED",
     `storage does not have everything of ${incomplete.length} of ${results.length} databases: ${reasons.join(", ")}`,
-    { hint: "Nothing is lost: the next start goes on where this one ended." },
+    {
+      hint: "Nothing is lost: the next start goes on where this one ended.",
+      details: { databases: incomplete.map(({ name }) => name).join(", ") },
+    },
   );
 }

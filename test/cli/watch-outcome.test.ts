@@ -19,6 +19,15 @@ test.each([
     [good, bad, late],
     { code: "UNPUBLISHED", message: "storage does not have everything of 2 of 3 databases: b (no route), c" },
   ],
+  [
+    "so many that a line cannot name them",
+    Array.from({ length: 12 }, (_, at) => ({ ...late, name: `d${at}` })),
+    {
+      message:
+        "storage does not have everything of 12 of 12 databases: d0, d1, d2, d3, d4, d5, d6, d7, d8, d9, and 2 more",
+      details: { databases: Array.from({ length: 12 }, (_, at) => `d${at}`).join(", ") },
+    },
+  ],
 ])("%s", (_, results, error) => {
   expect(() => refuseIncomplete(results)).toThrow(expect.objectContaining(error));
 });
