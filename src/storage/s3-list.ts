@@ -2,11 +2,12 @@ import { WalrustError } from "../errors.ts";
 import { compareKeys } from "./key-rules.ts";
 import type { Provider } from "./provider.ts";
 import type { Persistence } from "./retry.ts";
-import type { S3Rare } from "./s3-rare.ts";
+import { LIST_ROOT, parseListPage } from "./s3-list-page.ts";
+import type { S3Requests } from "./s3-requests.ts";
 import type { StoredObject } from "./storage.ts";
 
 export interface ListContext {
-  readonly rare: S3Rare;
+  readonly requests: S3Requests;
   readonly persistence: Persistence;
   readonly provider: Provider;
 }
@@ -44,22 +45,35 @@ export async function* listObjects(
 
 /** Beyond it a list is taken for one that never ends: what walrust keeps has a small part of that. */
 const MOST_OBJECTS = 10_000_000;
+/** A page of 1,000 long keys has 2 MB. */
+const MAX_PAGE_BYTES = 16 * 1024 * 1024;
+/** Lists on slow disks take their time. */
+const ANSWER_TIMEOUT_MS = 120_000;
 /** Servers may give pages of a few keys, or none when they filtered them all: so few they never are. */
 const MOST_EMPTY_PAGES = 1000;
 
 async function* pages(
-  { rare, persistence }: ListContext,
+  { requests, persistence }: ListContext,
   root: string,
   prefix: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StoredObject> {
-  const sdk = await rare.sdk();
+  const listed = root + prefix;
+  const list = async (token: string | undefined) => {
+    const query = {
+      ...{ "list-type": "2", prefix: listed },
+      ...(token !== undefined && { "continuation-token": token }),
+    };
+    const request = { method: "GET", key: "", query, answerTimeoutMs: ANSWER_TIMEOUT_MS, signal } as const;
+    const document = await requests.sendForDocument(request, LIST_ROOT, MAX_PAGE_BYTES);
+    return parseListPage(document, listed, `list ${listed}`);
+  };
   let token: string | undefined;
   let objects = 0;
   let emptyPages = 0;
   let first: string | undefined;
   do {
-    const page = await persistence.run(() => sdk.list(root + prefix, token, signal), signal);
+    const page = await persistence.run(() => list(token), signal);
     objects += page.objects.length;
     emptyPages = page.objects.length === 0 ? emptyPages + 1 : 0;
     const isAgain = first !== undefined && page.objects[0]?.key === first;
@@ -70,7 +84,7 @@ async function* pages(
       emptyPages > MOST_EMPTY_PAGES ||
       (page.next !== undefined && page.next === token);
     if (isEndless)
-      throw new WalrustError("STORAGE_REJECTED", `the list of ${root}${prefix} does not come to an end`);
+      throw new WalrustError("STORAGE_REJECTED", `the list of ${listed} does not come to an end`);
     for (const { key, ...facts } of page.objects) yield { key: key.slice(root.length), ...facts };
     token = page.next;
   } while (token !== undefined);

@@ -1,7 +1,7 @@
 import type { S3Sdk, S3SdkOptions } from "./s3-sdk.ts";
 import type { CredentialProvider } from "./s3-signer.ts";
 
-/** Loads AWS's client (24 MB) with the first rare request, and never when there is none. */
+/** Loads AWS's client (10 MB) with the first rare request, and never when there is none. */
 export class S3Rare {
   readonly #options: S3SdkOptions;
   #sdk: Promise<S3Sdk> | undefined;

@@ -16,6 +16,8 @@ export interface S3Request {
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
+  /** For what is known to take long. */
+  readonly answerTimeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -56,12 +58,16 @@ export class S3Requests {
     return response;
   }
 
-  /** An answer that is a small document with this root, and nothing else. */
-  async sendForDocument(request: S3Request, root: string): Promise<void> {
+  /** An answer that is a document with this root, and nothing else. */
+  async sendForDocument(
+    request: S3Request,
+    root: string,
+    maxBytes: number = MAX_SMALL_BODY_BYTES,
+  ): Promise<Uint8Array> {
     const what = this.#what(request);
     const response = await this.send(request);
-    const body = await response.body.collect(MAX_SMALL_BODY_BYTES);
-    if (assertDocument(body, root, what) === root) return;
+    const body = await response.body.collect(maxBytes);
+    if (assertDocument(body, root, what) === root) return body;
     throw s3Error({ status: SERVER_ERROR, code: s3CodeIn(body), what });
   }
 
@@ -81,7 +87,8 @@ export class S3Requests {
     throw await this.#refusal(request, again);
   }
 
-  async #sendOnce({ method, key, query = {}, headers = {}, body, signal }: S3Request): Promise<HttpResponse> {
+  async #sendOnce(request: S3Request): Promise<HttpResponse> {
+    const { method, key, query = {}, headers = {}, body, answerTimeoutMs, signal } = request;
     const { host, origin, basePath, provider } = this.#endpoint;
     const path = key === "" ? basePath || "/" : keyPath(this.#endpoint, key);
     const signed = await this.#signer.sign({
@@ -99,6 +106,7 @@ export class S3Requests {
       headers: signed,
       signal,
       ...(body === undefined ? {} : { body }),
+      ...(answerTimeoutMs === undefined ? {} : { answerTimeoutMs }),
     });
   }
 

@@ -2,10 +2,10 @@ import type { HttpPool, HttpRequest, HttpResponse } from "./http-pool.ts";
 import { assertDocument, assertNoPage } from "./s3-answer.ts";
 import { queryString, type S3Endpoint } from "./s3-endpoint.ts";
 
-/** Pages of lists and documents of results: a list of 1,000 long keys has 2 MB. */
+/** The result of deleting 1,000 long keys has less. */
 const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
 
-/** Lists on slow disks and the joining of many parts take their time. */
+/** The joining of many parts takes its time. */
 const ANSWER_TIMEOUT_MS = 120_000;
 
 /** The parts of the SDK's request that the rare requests use. */
@@ -76,7 +76,6 @@ function assertAnswers(request: SdkRequest, response: HttpResponse, document: Ui
 
 /** Undefined: it has no body. */
 function rootOfAnswer({ method, query = {} }: SdkRequest): string | undefined {
-  if (method === "GET") return "ListBucketResult";
   if (method !== "POST") return undefined;
   if ("delete" in query) return "DeleteResult";
   return "uploads" in query ? "InitiateMultipartUploadResult" : "CompleteMultipartUploadResult";

@@ -3,8 +3,6 @@ import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   DeleteObjectsCommand,
-  ListObjectsV2Command,
-  type ListObjectsV2CommandOutput,
   S3Client,
   type ServerSideEncryption,
   type StorageClass,
@@ -26,18 +24,6 @@ export interface S3SdkOptions {
   readonly storageClass: string | undefined;
   readonly sse: "AES256" | "aws:kms" | undefined;
   readonly sseKmsKeyId: string | undefined;
-}
-
-export interface ListedObject {
-  readonly key: string;
-  readonly sizeBytes: number;
-  readonly lastModifiedMs: number;
-}
-
-export interface ListedPage {
-  readonly objects: readonly ListedObject[];
-  /** Asks for the page that follows. */
-  readonly next: string | undefined;
 }
 
 /**
@@ -84,22 +70,6 @@ export class S3Sdk {
       throw typed(error, "look for credentials");
     }
   };
-
-  /** A page of a list in the provider's order; `next` asks for the following one. */
-  async list(
-    prefix: string,
-    token: string | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<ListedPage> {
-    const what = `list s3://${this.#options.bucket}/${prefix}`;
-    const page = await this.#send(what, signal, (abort) =>
-      this.#client.send(
-        new ListObjectsV2Command({ Bucket: this.#options.bucket, Prefix: prefix, ContinuationToken: token }),
-        abort,
-      ),
-    );
-    return pageOf(page, prefix, what);
-  }
 
   /** At most 1,000 keys. */
   async delete(keys: readonly string[], signal: AbortSignal | undefined): Promise<void> {
@@ -209,27 +179,6 @@ export class S3Sdk {
       throw typed(error, what);
     }
   }
-}
-
-/** S3's limit. */
-const LONGEST_KEY_BYTES = 1024;
-
-/** A page that says where it ends and has only what was asked for: whatever else it is proves nothing. Errors: STORAGE_REJECTED. */
-function pageOf(page: ListObjectsV2CommandOutput, prefix: string, what: string): ListedPage {
-  const wrong = (reason: string) => new WalrustError("STORAGE_REJECTED", `${what}: ${reason}`);
-  const { IsTruncated, NextContinuationToken: next, Prefix, Contents = [] } = page;
-  if (IsTruncated === undefined) throw wrong("the page does not say whether more follow");
-  if (IsTruncated && next === undefined) throw wrong("the page says that more follow, but not where");
-  if (Prefix !== undefined && Prefix !== prefix) throw wrong("the page is one of another list");
-  const objects = Contents.map(({ Key, Size, LastModified }) => {
-    if (Key === undefined || Size === undefined || LastModified === undefined)
-      throw wrong("an entry lacks its key, size or time");
-    if (!Key.startsWith(prefix) || Buffer.byteLength(Key) > LONGEST_KEY_BYTES)
-      throw wrong("an entry was not asked for");
-    if (!Number.isSafeInteger(Size) || Size < 0) throw wrong(`${Key} has no size that can be`);
-    return { key: Key, sizeBytes: Size, lastModifiedMs: LastModified.getTime() };
-  });
-  return { objects, next: IsTruncated ? next : undefined };
 }
 
 interface S3Failure {
