@@ -258,6 +258,7 @@ export class ActiveTask {
       const opening = { folder, writer, signal, observe, ...(!wasOpen && { room: begun.connects }) };
       const replica = await this.#open(opening, before);
       try {
+        begun.opened(sizeOf(replica));
         const end = await this.#serve(replica, { stop, begun, rest: before.parked?.rest });
         if (end.kind === "gap" && !existsSync(database)) await nameLastFiles(replica, this.#deps);
         return end.kind === "parked" ? { ...end, lease: writer.park() } : end;
@@ -379,6 +380,12 @@ export class ActiveTask {
     }
     this.#tell({ type: "sync_failed", error, attempts });
   }
+}
+
+/** 0: its log is not settled at this moment. */
+function sizeOf({ link }: Replica): number {
+  const index = link.index();
+  return index === undefined ? 0 : link.commitPages(index) * link.facts.pageSizeBytes;
 }
 
 export function notOpen(path: string, cause?: WalrustError): WalrustError {

@@ -13,6 +13,9 @@ const CROWD_QUIET_MS = 2_000;
 const BEGUN_AT_ONCE = 8;
 /** So few of them have connections before their first copy is made: most of the memory that this takes is SQLite's, which is hardly ever given back. */
 const CONNECTED_AT_ONCE = 2;
+/** A first copy of more takes so long that others do not wait for it: not with their connections, or not at all. */
+const LONG_BYTES = 1 << 20;
+const LONGEST_BYTES = 64 << 20;
 /** How often all parked databases are looked at: two file system calls for each take about 10 microseconds. */
 const SHORTEST_LOOK_MS = 1_000;
 const LOOK_MS_PER_DATABASE = 0.5;
@@ -23,6 +26,8 @@ const LOOKS_AT_ONCE = 200;
 export interface Begun {
   /** Waits for room for its connections. */
   connects(): Promise<void>;
+  /** It is open, and so large. */
+  opened(sizeBytes: number): void;
   /** It has its first copy, or needs none. */
   copied(): void;
   /** It goes its way: parked, closed, or in use. Safe to call twice. */
@@ -57,15 +62,20 @@ export class Parking {
   async begin(): Promise<Begun> {
     const leave = await this.#begun.enter();
     let leaveConnected = () => {};
+    const copied = () => leaveConnected();
+    const settled = () => {
+      leave();
+      copied();
+    };
     return {
       connects: async () => {
         leaveConnected = await this.#connected.enter();
       },
-      copied: () => leaveConnected(),
-      settled: () => {
-        leave();
-        leaveConnected();
+      opened: (sizeBytes) => {
+        if (sizeBytes > LONGEST_BYTES) settled();
+        else if (sizeBytes > LONG_BYTES) copied();
       },
+      ...{ copied, settled },
     };
   }
 

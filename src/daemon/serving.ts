@@ -52,8 +52,6 @@ export type ServingEnd =
 
 /** A database that could be parked by then would be. */
 const SETTLED_MS = 5_000;
-/** A first copy of more than this takes its time. */
-const LARGE_BYTES = 64 << 20;
 const CURSOR_INTERVAL_MS = 10_000;
 /** How long a drain may take before what is left stays for the next start. */
 const DRAIN_LIMIT_MS = 30_000;
@@ -107,9 +105,7 @@ export class Serving {
   /** Errors: DATABASE_*, LOCAL_* that the loop cannot outwait; then the database is opened again. */
   async run(): Promise<ServingEnd> {
     const { stop, waker, once, begun, rest } = this.#options;
-    const { capture, link } = this.#replica;
-    const isLarge = capture.state.commitPages * link.facts.pageSizeBytes > LARGE_BYTES;
-    if (isLarge || rest !== undefined) begun.settled(); // a parked one was woken because it is in use
+    if (rest !== undefined) begun.settled(); // a parked one was woken because it is in use
     try {
       const reopen = await this.#doDuty().finally(begun.copied);
       if (reopen) return reopen;

@@ -107,6 +107,29 @@ describe("how many are begun with at once", () => {
     }
   });
 
+  test("nobody waits long for a first copy that is not small", async () => {
+    const begun = await twenty();
+    let connected = 0;
+    for (const one of begun) void one.connects().then(() => (connected += 1));
+    await settled();
+    const MIB = 1 << 20;
+    begun[0]?.opened(MIB);
+    await settled();
+    expect([begun.length, connected], "a small one").toEqual([8, 2]);
+    begun[0]?.opened(MIB + 1);
+    await settled();
+    expect([begun.length, connected], "one that is not small").toEqual([8, 3]);
+    begun[1]?.opened(64 * MIB);
+    await settled();
+    expect([begun.length, connected]).toEqual([8, 4]);
+    begun[2]?.opened(64 * MIB + 1);
+    await settled();
+    expect([begun.length, connected], "a large one").toEqual([9, 5]);
+    for (const at of [0, 1, 2]) begun[at]?.settled();
+    await settled();
+    expect([begun.length, connected], "each gave its room back once").toEqual([11, 5]);
+  });
+
   test("one that went its way before it had room for connections gives that back too", async () => {
     const begun = await twenty();
     let connected = 0;
