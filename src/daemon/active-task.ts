@@ -258,7 +258,8 @@ export class ActiveTask {
       const opening = { folder, writer, signal, observe, ...(!wasOpen && { room: begun.connects }) };
       const replica = await this.#open(opening, before);
       try {
-        begun.opened(sizeOf(replica));
+        if (before.parked === undefined) begun.opened(sizeOf(replica));
+        else begun.settled(); // it was woken because it is in use
         const end = await this.#serve(replica, { stop, begun, rest: before.parked?.rest });
         if (end.kind === "gap" && !existsSync(database)) await nameLastFiles(replica, this.#deps);
         return end.kind === "parked" ? { ...end, lease: writer.park() } : end;

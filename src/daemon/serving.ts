@@ -104,8 +104,7 @@ export class Serving {
 
   /** Errors: DATABASE_*, LOCAL_* that the loop cannot outwait; then the database is opened again. */
   async run(): Promise<ServingEnd> {
-    const { stop, waker, once, begun, rest } = this.#options;
-    if (rest !== undefined) begun.settled(); // a parked one was woken because it is in use
+    const { stop, waker, once, begun } = this.#options;
     try {
       const reopen = await this.#doDuty().finally(begun.copied);
       if (reopen) return reopen;

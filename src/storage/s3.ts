@@ -11,6 +11,7 @@ import { S3Conditions } from "./s3-conditions.ts";
 import { certificateAuthorities, fixedCredentials } from "./s3-credentials.ts";
 import { resolveEndpoint } from "./s3-endpoint.ts";
 import { listObjects } from "./s3-list.ts";
+import { LIST_ROOT } from "./s3-list-page.ts";
 import { etagIn, putObject } from "./s3-put.ts";
 import { S3Rare } from "./s3-rare.ts";
 import { readObject } from "./s3-read.ts";
@@ -82,7 +83,7 @@ class S3Storage implements contract.Storage {
     const query = { "list-type": "2", "max-keys": "1", prefix: this.#prefix };
     const { requests, persistence } = this.#context;
     const request = { method: "GET", key: "", query, signal } as const;
-    await persistence.run(() => requests.sendForDocument(request, "ListBucketResult"), signal);
+    await persistence.run(() => requests.sendForDocument(request, LIST_ROOT), signal);
   }
 
   async put(key: string, body: Uint8Array, options: contract.PutOptions = {}): Promise<contract.PutResult> {
