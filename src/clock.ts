@@ -36,9 +36,15 @@ export const systemClock: Clock = {
   },
   schedule(ms, wake) {
     let timer: NodeJS.Timeout;
+    const atMs = performance.now() + ms;
+    // setTimeout counts whole milliseconds from the beginning of the event loop's turn, and so may fire before the time: nobody is woken for nothing
     const arm = (leftMs: number) => {
-      const stepMs = Math.min(leftMs, LONGEST_TIMER_MS);
-      timer = setTimeout(() => (leftMs > stepMs ? arm(leftMs - stepMs) : wake()), Math.max(0, stepMs));
+      timer = setTimeout(look, Math.min(Math.ceil(leftMs), LONGEST_TIMER_MS));
+    };
+    const look = () => {
+      const leftMs = atMs - performance.now();
+      if (leftMs > 0) arm(leftMs);
+      else wake();
     };
     arm(ms);
     return () => clearTimeout(timer);

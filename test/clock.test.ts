@@ -58,3 +58,14 @@ describe("sleep", () => {
     await sleeping;
   });
 });
+
+test("never wakes before its time, however long the event loop was busy before", async () => {
+  vi.useRealTimers();
+  for (const ms of [0.4, 1.7, 2.5, 3.9, 7.2]) {
+    const busyUntilMs = performance.now() + 4;
+    while (performance.now() < busyUntilMs);
+    const sinceMs = performance.now();
+    await new Promise<void>((resolve) => systemClock.schedule(ms, resolve));
+    expect(performance.now() - sinceMs).toBeGreaterThanOrEqual(ms);
+  }
+});

@@ -33,6 +33,7 @@ import type { Begun, Parking } from "./parking.ts";
 import type { Rest } from "./rest.ts";
 import { Serving, type ServingEnd, type ServingOptions } from "./serving.ts";
 import { type ParkedStatus, StatusBoard } from "./status-board.ts";
+import { Trouble } from "./trouble.ts";
 import { Waker } from "./waker.ts";
 import type { BusyFiles } from "./watcher.ts";
 
@@ -127,11 +128,7 @@ export class ActiveTask {
   #opened: (error: WalrustError | undefined) => void = () => {};
   #serving: Serving | undefined;
   #path: string | undefined;
-  #lastError: WalrustError | undefined;
-  /** Storage refused us, and that was told. */
-  #isRefused = false;
-  /** Storage is left alone for a while, and that was told. */
-  #isCircuitOpen = false;
+  readonly #trouble = new Trouble((event) => this.#tell(event));
 
   constructor(deps: TaskDependencies, { database, parked, asked }: Beginning) {
     this.#database = database;
@@ -141,7 +138,7 @@ export class ActiveTask {
     this.#asked = asked;
     this.#waker = new Waker(deps.clock);
     this.#board = new StatusBoard(database, deps.clock, parked);
-    this.#backoff = new Backoff(deps.clock, (news) => this.#tellTrouble(news));
+    this.#backoff = new Backoff(deps.clock, (news) => this.#hear(news));
     this.firstOpening = new Promise((resolve) => {
       this.#opened = resolve;
     });
@@ -157,9 +154,15 @@ export class ActiveTask {
     return this.#board.status();
   }
 
-  /** Something may have happened to the database. */
+  /** Something is to be done about it, or it is to be done otherwise. */
   wake(): void {
     this.#waker.wake();
+  }
+
+  /** One of its files may have changed. */
+  hint(): void {
+    if (this.#serving === undefined) this.#waker.wake();
+    else this.#serving.hint();
   }
 
   /** Ends it with a drain. */
@@ -170,7 +173,7 @@ export class ActiveTask {
 
   /** Errors: those of the snapshot; DATABASE_LOCKED while the database is not open. */
   async snapshot(trigger: SnapshotTrigger): Promise<PublishedFile> {
-    if (this.#serving === undefined) throw notOpen(this.#database().path, this.#lastError);
+    if (this.#serving === undefined) throw notOpen(this.#database().path, this.#trouble.error);
     return this.#serving.snapshot(trigger);
   }
 
@@ -184,7 +187,7 @@ export class ActiveTask {
         const end = await this.#serveOnce(stop, before);
         before = {};
         if (end.kind === "stopped")
-          return this.#ended(end.isComplete, end.isComplete ? undefined : this.#lastError);
+          return this.#ended(end.isComplete, end.isComplete ? undefined : this.#trouble.error);
         if (end.kind === "gap") before = { gap: end.reason };
         if (end.kind === "parked") {
           before = { parked: end };
@@ -360,26 +363,9 @@ export class ActiveTask {
     this.#deps.events({ database: this.#database().name, ...event });
   }
 
-  #tellTrouble(news: BackoffNews): void {
-    if (news.kind === "recovered") {
-      this.#lastError = undefined;
-      this.#isRefused = false;
-      this.#isCircuitOpen = false;
-      this.#tell({ type: "recovered", afterMs: news.afterMs });
-      return;
-    }
-    const { error, attempts } = news;
-    this.#opened(error);
-    this.#lastError = error;
-    if (error.code === "STORAGE_AUTH" && !this.#isRefused) {
-      this.#isRefused = true;
-      this.#tell({ type: "auth_failure", error });
-    }
-    if (error.details["circuitOpen"] === true && !this.#isCircuitOpen) {
-      this.#isCircuitOpen = true;
-      this.#tell({ type: "circuit_breaker_open", error });
-    }
-    this.#tell({ type: "sync_failed", error, attempts });
+  #hear(news: BackoffNews): void {
+    if (news.kind === "failed") this.#opened(news.error);
+    this.#trouble.hear(news);
   }
 }
 

@@ -54,7 +54,7 @@ export class ConfigFollower {
     this.#known = options.source.text;
     this.#endAsking = options.source.onAsked(() => {
       this.#isAsked = true;
-      this.wake();
+      this.#waker.wake();
     });
   }
 
@@ -63,14 +63,14 @@ export class ConfigFollower {
   }
 
   /** The file may have changed. */
-  wake(): void {
+  hint(): void {
     this.#waker.wake();
   }
 
   /** Until the stop. What was asked before counts too. */
   async run(stop: AbortSignal): Promise<void> {
     const { clock } = this.#options;
-    stop.addEventListener("abort", () => this.wake(), { once: true });
+    stop.addEventListener("abort", () => this.#waker.wake(), { once: true });
     try {
       while (!stop.aborted) {
         await this.#waker.sleepUntil(clock.monotonicMs() + POLL_MS);
@@ -91,7 +91,7 @@ export class ConfigFollower {
     await clock.sleep(QUIET_MS, { signal: stop }).catch(() => {});
     if (stop.aborted) return;
     if ((await this.#text()) === text) await this.#take(text, false);
-    else this.wake();
+    else this.#waker.wake();
   }
 
   async #take(text: string | undefined, isAsked: boolean): Promise<void> {
@@ -112,7 +112,7 @@ export class ConfigFollower {
       }
       this.#known = before; // it was changed under our hands, and is looked at once more
       this.#isAsked ||= isAsked;
-      this.wake();
+      this.#waker.wake();
     } catch (error) {
       const { message, hint, details } = toWalrustError(error);
       const advice = hint === undefined ? "" : ` (${hint})`;

@@ -56,7 +56,8 @@ export class DatabaseTask {
   /** Other settings, of the same file under the same name, observed or not as before: they hold from the next round on. */
   adjust(database: DatabaseSettings): void {
     this.#database = database;
-    this.wake();
+    if (this.#parked === undefined) this.#active?.wake();
+    else this.look();
   }
 
   /** @param path absolute, symbolic links resolved */
@@ -70,9 +71,9 @@ export class DatabaseTask {
     return new StatusBoard(() => this.#database, this.#deps.clock, this.#parked).status();
   }
 
-  /** Something may have happened to the database. */
-  wake(): void {
-    if (this.#parked === undefined) this.#active?.wake();
+  /** A file of the database may have changed. */
+  hint(): void {
+    if (this.#parked === undefined) this.#active?.hint();
     else this.look();
   }
 

@@ -13,9 +13,12 @@ export function soonest(...times: readonly Due[]): number {
   return earliest;
 }
 
-/** A database that was written to so lately is looked at often: the watcher's hints come late, and 500 ms apart while events go on. */
-const ACTIVE_MS = 2000;
+/**
+ * How often a database is looked at that was written to lately: whoever writes now and then is found by looks, since the watcher's hints come up to
+ * 500 ms late while anything else in the folder is written to. The looks grow rare as the quiet grows long: a commit waits for a small part of it.
+ */
 const ACTIVE_POLL_MS = 40;
+const PART_OF_QUIET = 1 / 25;
 /** The same behind a writer at such a speed that its log must not grow unseen, and where storage keeps what is pending waiting. */
 const BUSY_POLL_MS = 100;
 /** Within a long sync interval, so that a log that begins to grow is seen. */
@@ -40,10 +43,16 @@ export interface PollFacts {
 export function pollAt(facts: PollFacts, sync: SyncSettings): number {
   const { lastPollMs, lastCommitMs, lastPublishMs, isPending, isBusy } = facts;
   const latestMs = lastPollMs + sync.monitorIntervalMs;
-  if (lastPollMs - lastCommitMs >= ACTIVE_MS) return latestMs;
-  const oftenMs = lastPollMs + (isPending || isBusy ? BUSY_POLL_MS : ACTIVE_POLL_MS);
+  const afterQuietMs = (lastPollMs - lastCommitMs) * PART_OF_QUIET;
+  if (!(afterQuietMs < sync.monitorIntervalMs)) return latestMs; // also before the first look
+  const oftenMs = lastPollMs + (isPending || isBusy ? BUSY_POLL_MS : Math.max(ACTIVE_POLL_MS, afterQuietMs));
   const publishableMs = isBusy ? lastPollMs : lastPublishMs + sync.walSyncIntervalMs;
   return Math.min(Math.max(oftenMs, publishableMs), lastPollMs + WITHIN_INTERVAL_POLL_MS, latestMs);
+}
+
+/** Whether the next look comes too late for a database that was written to now; of no use is a hint where nothing can be published before that look. */
+export function isHintOfUse(facts: PollFacts, sync: SyncSettings): boolean {
+  return pollAt(facts, sync) > facts.lastPublishMs + sync.walSyncIntervalMs;
 }
 
 export interface PublishFacts {

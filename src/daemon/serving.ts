@@ -12,7 +12,7 @@ import { nameLastFiles } from "./last-files.ts";
 import type { Pace } from "./pace.ts";
 import type { Begun, Parking } from "./parking.ts";
 import { type Rest, restOf } from "./rest.ts";
-import { pollAt, publishAt, soonest } from "./schedule.ts";
+import { isHintOfUse, type PollFacts, pollAt, publishAt, soonest } from "./schedule.ts";
 import { type ServingFacts, servingFacts } from "./serving-facts.ts";
 import { type SnapshotNews, Snapshots } from "./snapshots.ts";
 import { handoverEvent, publishedEvent, snapshotEvent } from "./telling.ts";
@@ -96,6 +96,11 @@ export class Serving {
     const taken = this.#snapshots.ask(trigger);
     this.#options.waker.wake();
     return taken;
+  }
+
+  /** A file of the database may have changed. */
+  hint(): void {
+    if (isHintOfUse(this.#looks, this.#options.sync())) this.#options.waker.wake();
   }
 
   facts(): ServingFacts {
@@ -213,16 +218,13 @@ export class Serving {
     const { clock, abort, backoff } = this.#options;
     const nowMs = clock.monotonicMs();
     const isDue = (atMs: number | undefined) => atMs !== undefined && atMs <= nowMs;
-    if (isDue(this.#publishAtMs))
-      return this.#attempt(async () => {
-        await this.#publish(abort);
-        backoff.succeeded();
-      });
+    const succeeds = async (work: () => Promise<unknown>) => {
+      await work();
+      backoff.succeeded();
+    };
+    if (isDue(this.#publishAtMs)) return this.#attempt(() => succeeds(() => this.#publish(abort)));
     if (isDue(this.#manifestAtMs))
-      return this.#attempt(async () => {
-        await this.#replica.writeManifest({ signal: abort });
-        backoff.succeeded();
-      });
+      return this.#attempt(() => succeeds(() => this.#replica.writeManifest({ signal: abort })));
     if (isDue(this.#cursorAtMs)) return this.#attempt(() => this.#saveCursor(nowMs));
     return undefined;
   }
@@ -328,15 +330,17 @@ export class Serving {
     return this.#replica.cursorIsStale ? this.#lastCursorMs + CURSOR_INTERVAL_MS : undefined;
   }
 
-  #nextMs(): number {
+  get #looks(): PollFacts {
     const isPending = !this.#replica.capture.pending.isEmpty;
-    const { pace, sync } = this.#options;
     const times = { lastPollMs: this.#lastPollMs, lastCommitMs: this.#lastCommitMs };
-    const looks = { ...times, lastPublishMs: this.#lastPublishMs, isPending, isBusy: pace.isBusy };
+    return { ...times, lastPublishMs: this.#lastPublishMs, isPending, isBusy: this.#options.pace.isBusy };
+  }
+
+  #nextMs(): number {
     const handover = this.#handovers.dueAtMs(this.#lastCommitMs);
     const snapshot = this.#snapshots.dueAtMs(this.#lastCommitMs);
     const work = this.#work ? undefined : soonest(this.#publishAtMs, this.#manifestAtMs, this.#cursorAtMs);
-    return soonest(pollAt(looks, sync()), handover, snapshot, work);
+    return soonest(pollAt(this.#looks, this.#options.sync()), handover, snapshot, work);
   }
 
   #toldByDuty(outcome: DutyOutcome, sinceMs: number): void {

@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 
 /** Told that a file of a database may have changed. Only a hint: the poll alone must suffice. */
 export interface Hinted {
-  wake(): void;
+  hint(): void;
 }
 
 const LOG_SUFFIX = "-wal";
@@ -33,7 +33,7 @@ export class FolderWatcher implements BusyFiles {
     this.#onUnwatchable = onUnwatchable;
   }
 
-  /** From now on, until `unwatch`, wakes whenever the database or its log changes, or the file that is no database. Resolves when it is so. */
+  /** From now on, until `unwatch`, hints whenever the database or its log changes, or the file that is no database. Resolves when it is so. */
   async watch(path: string, hinted: Hinted): Promise<void> {
     const folderPath = dirname(path);
     let folder = this.#folders.get(folderPath);
@@ -107,7 +107,7 @@ class WatchedFolder {
   #hintByClock(): void {
     this.#cancel = this.#clock.schedule(CLOCK_HINT_MS, () => {
       this.#hintByClock();
-      for (const [path, hinted] of this.hinted) if (!this.#busy.has(path)) hinted.wake();
+      for (const [path, hinted] of this.hinted) if (!this.#busy.has(path)) hinted.hint();
     });
   }
 
@@ -121,7 +121,7 @@ class WatchedFolder {
       const { default: parcel } = await import("@parcel/watcher");
       const onEvents = (error: Error | null, events: readonly { readonly path: string }[]) => {
         if (error) this.#onUnwatchable(this.#path, error);
-        for (const { path } of events) this.#find(path)?.wake();
+        for (const { path } of events) this.#find(path)?.hint();
       };
       return await parcel.subscribe(this.#path, onEvents, { ignore: SUBFOLDERS });
     } catch (error) {

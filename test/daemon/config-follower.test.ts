@@ -85,7 +85,7 @@ describe("a changed file", () => {
   test("is taken up soon after a hint", async () => {
     const { clock, taken, write, follower } = await followed("one");
     write("two");
-    follower.wake();
+    follower.hint();
     await clock.advance(499);
     expect(taken, "an editor may still be writing").toEqual([]);
     await clock.advance(1);
@@ -109,7 +109,7 @@ describe("a changed file", () => {
     const { clock, taken, write, follower } = await followed("one");
     for (const piece of ["t", "tw", "two", "two "]) {
       write(piece);
-      follower.wake();
+      follower.hint();
       await clock.advance(300);
     }
     expect(taken).toEqual([]);
@@ -120,10 +120,10 @@ describe("a changed file", () => {
   test("replaced by rename, gone in between: only the new one counts", async () => {
     const { clock, taken, path, said, write, follower } = await followed("one");
     renameSync(path, `${path}~`);
-    follower.wake();
+    follower.hint();
     await clock.advance(200);
     write("two");
-    follower.wake();
+    follower.hint();
     await clock.advance(1000);
     expect(taken).toEqual([["two", false]]);
     expect(said).toEqual([]);

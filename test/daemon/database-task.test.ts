@@ -29,12 +29,12 @@ describe("publishing", () => {
     await stage.clock.advance(10_000);
     const before = uploads(stage);
     insert(stage.app);
-    watched.task.wake();
+    watched.task.hint();
     await stage.clock.advance(0);
     expect(uploads(stage) - before, "the leading edge").toBe(1);
     for (let tenth = 0; tenth < 50; tenth += 1) {
       insert(stage.app);
-      watched.task.wake();
+      watched.task.hint();
       await stage.clock.advance(100);
     }
     expect(uploads(stage) - before, "5 s").toBe(6);
@@ -43,6 +43,25 @@ describe("publishing", () => {
     expect(published.at(-1)?.maxTxid).toBe(52n);
     expect(Math.max(...published.map(({ lagMs }) => lagMs))).toBeLessThanOrEqual(1000);
     await stage.expectWhole();
+  });
+
+  test("hints within the interval cost no look: there is nothing to publish before its end", async () => {
+    const stage = new Stage();
+    const watched = await Watched.begin(stage);
+    await stage.clock.advance(10_000);
+    insert(stage.app);
+    watched.task.hint();
+    await stage.clock.advance(0);
+    const before = watched.of("published").length;
+    insert(stage.app);
+    for (let hundredth = 0; hundredth < 90; hundredth += 1) {
+      watched.task.hint();
+      await stage.clock.advance(10);
+    }
+    expect(watched.task.status().pendingBytes, "nobody has seen it yet").toBe(0);
+    await stage.clock.advance(100);
+    expect(watched.of("published").length - before).toBe(1);
+    expect(watched.of("published").at(-1)?.maxTxid).toBe(3n);
   });
 
   test("without a hint, the poll alone suffices", async () => {

@@ -139,7 +139,7 @@ test("once it is written to, it does not keep others from being opened", async (
   await begin({ parking });
   for (let place = 1; place < 8; place += 1) await parking.begin();
   insert(stage.app);
-  watched.task.wake();
+  watched.task.hint();
   await stage.clock.advanceUntil(() => watched.of("published").length === 1, 10_000);
   const last = await Promise.race([parking.begin(), new Promise((resolve) => setImmediate(resolve))]);
   expect(last).toBeDefined();

@@ -4,6 +4,7 @@ import type { SyncSettings } from "../../src/config/settings.ts";
 import {
   type HandoverFacts,
   handoverAt,
+  isHintOfUse,
   type PollFacts,
   pollAt,
   publishAt,
@@ -30,8 +31,17 @@ describe("pollAt", () => {
     ["quiet: the floor", {}, {}, 101_000],
     ["quiet, another floor", {}, { monitorIntervalMs: 5000 }, 105_000],
     ["a commit just now: often", { lastCommitMs: 100_000 }, {}, 100_040],
-    ["a commit 1999 ms ago: often", { lastCommitMs: 98_001 }, {}, 100_040],
-    ["a commit 2 s ago: quiet", { lastCommitMs: 98_000 }, {}, 101_000],
+    ["a commit a second ago: as often", { lastCommitMs: 99_000 }, {}, 100_040],
+    ["a commit 5 s ago: after a small part of them", { lastCommitMs: 95_000 }, {}, 100_200],
+    ["a commit so long ago that the part is the floor", { lastCommitMs: 75_000 }, {}, 101_000],
+    ["a commit a minute ago: the floor", { lastCommitMs: 40_000 }, {}, 101_000],
+    ["a higher floor: each second meanwhile", { lastCommitMs: 40_000 }, { monitorIntervalMs: 5000 }, 101_000],
+    [
+      "something pending and a commit long ago: as soon as storage is tried again",
+      { lastCommitMs: 90_000, lastPublishMs: 90_000, isPending: true },
+      {},
+      100_100,
+    ],
     [
       "often never means less often than the floor",
       { lastCommitMs: 100_000 },
@@ -75,10 +85,48 @@ describe("pollAt", () => {
       {},
       100_100,
     ],
-    ["quiet, within the interval: the floor", { lastCommitMs: 97_000, lastPublishMs: 99_900 }, {}, 101_000],
+    ["quiet, within the interval: its end", { lastCommitMs: 97_000, lastPublishMs: 99_900 }, {}, 100_900],
     ["before the first look: at once", { lastPollMs: NEVER }, {}, NEVER],
   ])("%s", (_, facts, overrides, atMs) => {
     expect(pollAt({ ...quiet, ...facts }, sync(overrides))).toBe(atMs);
+  });
+});
+
+describe("isHintOfUse", () => {
+  const facts: PollFacts = {
+    lastPollMs: 100_000,
+    lastCommitMs: 99_500,
+    lastPublishMs: 99_500,
+    isPending: false,
+    isBusy: false,
+  };
+  test.each<readonly [string, Partial<PollFacts>, Partial<SyncSettings>, boolean]>([
+    ["within the interval: nothing can be published before the next look", {}, {}, false],
+    ["the same with something pending", { isPending: true }, {}, false],
+    ["when the interval is over", { lastPublishMs: 98_000 }, {}, true],
+    ["just opened", { lastCommitMs: NEVER, lastPublishMs: NEVER }, {}, true],
+    ["quiet for a minute", { lastCommitMs: 40_000, lastPublishMs: 40_000 }, {}, true],
+    [
+      "quiet for a minute, looked at seldom",
+      { lastCommitMs: 40_000, lastPublishMs: 40_000 },
+      { monitorIntervalMs: 60_000 },
+      true,
+    ],
+    [
+      "a long interval: the looks within it see the log grow",
+      { lastPublishMs: 90_000 },
+      { walSyncIntervalMs: 60_000, monitorIntervalMs: 60_000 },
+      false,
+    ],
+    [
+      "nothing was committed since an hour, and something was published just now: the next look is far",
+      { lastCommitMs: NEVER },
+      { monitorIntervalMs: 60_000 },
+      true,
+    ],
+    ["behind a writer at full speed: it is looked at often enough", { isBusy: true }, {}, false],
+  ])("%s", (_, changed, overrides, isOfUse) => {
+    expect(isHintOfUse({ ...facts, ...changed }, sync(overrides))).toBe(isOfUse);
   });
 });
 

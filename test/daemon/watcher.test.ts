@@ -15,17 +15,17 @@ function aWatcher(clock: Clock = new ManualClock()) {
 
 /** A task that counts its hints. */
 function aTask() {
-  return { wake: vi.fn() };
+  return { hint: vi.fn() };
 }
 
 /** Writes until the hint comes: the system tells when it pleases. */
-async function untilHinted({ wake }: ReturnType<typeof aTask>, path: string): Promise<void> {
+async function untilHinted({ hint }: ReturnType<typeof aTask>, path: string): Promise<void> {
   let writes = 0;
   await vi.waitUntil(
     () => {
       writes += 1;
       writeFileSync(path, `${writes}`);
-      return wake.mock.calls.length > 0;
+      return hint.mock.calls.length > 0;
     },
     { timeout: 40_000, interval: 50 },
   );
@@ -38,7 +38,7 @@ test("the database or its log changes: its hint, and nobody else's", async () =>
   await watcher.watch(join(folder, "a.db"), a);
   await watcher.watch(join(folder, "b.db"), b);
   await untilHinted(a, join(folder, "a.db-wal"));
-  expect(b.wake).not.toHaveBeenCalled();
+  expect(b.hint).not.toHaveBeenCalled();
   await untilHinted(b, join(folder, "b.db"));
 });
 
@@ -52,7 +52,7 @@ test("what lies beside it, in subfolders too, is nothing", async () => {
   const last = aTask();
   await watcher.watch(join(folder, "last"), last);
   await untilHinted(last, join(folder, "last")); // events come in order
-  expect(hinted.wake).not.toHaveBeenCalled();
+  expect(hinted.hint).not.toHaveBeenCalled();
 });
 
 test("no hint once it is let go", async () => {
@@ -64,7 +64,7 @@ test("no hint once it is let go", async () => {
   await watcher.watch(join(folder, "b.db"), last);
   writeFileSync(join(folder, "a.db"), "x");
   await untilHinted(last, join(folder, "b.db"));
-  expect(hinted.wake).not.toHaveBeenCalled();
+  expect(hinted.hint).not.toHaveBeenCalled();
 });
 
 test("a folder that cannot be watched is said, once, and is no failure", async () => {
@@ -85,11 +85,11 @@ test("behind a writer at full speed hints for the others come by the clock, and 
   await watcher.watch(join(folder, "other.db"), other);
   watcher.setBusy(join(folder, "busy.db"), true);
   await clock.advance(50);
-  expect(other.wake).toHaveBeenCalled();
+  expect(other.hint).toHaveBeenCalled();
   watcher.setBusy(join(folder, "busy.db"), false);
-  other.wake.mockClear();
+  other.hint.mockClear();
   await clock.advance(1000);
-  expect(other.wake).not.toHaveBeenCalled();
+  expect(other.hint).not.toHaveBeenCalled();
   await untilHinted(other, join(folder, "other.db"));
 });
 
@@ -101,6 +101,6 @@ test("where many want hints, the subscription stays", async () => {
   for (const [index, task] of tasks.entries()) await watcher.watch(join(folder, `${index}.db`), task);
   watcher.setBusy(join(folder, "0.db"), true);
   await clock.advance(1000);
-  for (const { wake } of tasks) expect(wake).not.toHaveBeenCalled();
+  for (const { hint } of tasks) expect(hint).not.toHaveBeenCalled();
   await untilHinted(tasks[5] ?? aTask(), join(folder, "5.db"));
 });

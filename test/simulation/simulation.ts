@@ -168,7 +168,7 @@ class Simulation {
         if (isAlive) this.#daemon?.stop();
         return isAlive;
       case "hint":
-        if (isAlive) this.#daemon?.task.wake();
+        if (isAlive) this.#daemon?.task.hint();
         return isAlive;
       case "snapshot":
         if (isAlive) this.#daemon?.task.snapshot("command").catch(() => {}); // it may be killed, or fail: it told that
