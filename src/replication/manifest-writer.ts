@@ -9,6 +9,7 @@ import { listFiles } from "../storage/database-objects.ts";
 import { manifestFileOf } from "../storage/describe-file.ts";
 import type { DatabaseKeys } from "../storage/keys.ts";
 import type { Manifest, ManifestFile } from "../storage/manifest.ts";
+import { PackedFiles } from "../storage/packed-files.ts";
 import type { CallOptions, Storage } from "../storage/storage.ts";
 import { updateManifest } from "../storage/update-manifest.ts";
 import type { CorePool } from "../wasm/core-pool.ts";
@@ -66,7 +67,7 @@ const READS_AT_ONCE = 8;
  */
 export class ManifestWriter implements ManifestIndex {
   readonly #options: ManifestWriterOptions;
-  #added: ManifestFile[] = [];
+  readonly #added = new PackedFiles();
   #unnamed: readonly string[];
   /** Files that the last write found in storage by itself, and named. */
   #found: readonly ManifestFile[] = [];
@@ -91,8 +92,7 @@ export class ManifestWriter implements ManifestIndex {
     if (this.#isFound(file)) return;
     this.#lastAddedMs = this.#options.clock.monotonicMs();
     if (!this.isDirty) this.#dirtySinceMs = this.#lastAddedMs;
-    // A snapshot can be taken again at the same TXID: the later one is in storage.
-    this.#added = [...this.#added.filter((other) => fileName(other) !== fileName(file)), file];
+    this.#added.add(file); // a snapshot can be taken again at the same TXID: the later one is in storage
   }
 
   get dueAtMs(): number | undefined {
@@ -113,7 +113,7 @@ export class ManifestWriter implements ManifestIndex {
 
   async write(head: Position, options: CallOptions = {}): Promise<void> {
     const { storage, keys, clock, writer } = this.#options;
-    const adding = this.#added;
+    const adding = this.#added.unpack();
     const read = new Map<string, CheckedFile>();
     let found: readonly ManifestFile[] = [];
     const next = async (before: Manifest | undefined, signal: AbortSignal) => {
@@ -129,7 +129,7 @@ export class ManifestWriter implements ManifestIndex {
       return updateManifest(storage, keys, change, { signal, isNew: this.#isNew });
     }, options);
     this.#found = found;
-    this.#added = this.#added.filter((file) => !adding.includes(file) && !this.#isFound(file));
+    this.#added.remove([...adding, ...found]);
     this.#unnamed = [];
     this.#lastWrittenMs = clock.monotonicMs();
   }

@@ -170,10 +170,13 @@ export class PageTable {
       if (got < STREAM_SIZE) break;
       at += got;
     }
-    const lockEntry = new Uint32Array(2);
-    this.read(lockPage(this.pageSizeBytes), 1, new Uint8Array(lockEntry.buffer));
-    low ^= lockEntry[0] ?? 0;
-    high ^= lockEntry[1] ?? 0;
+    const lock = lockPage(this.pageSizeBytes);
+    if (lock <= this.#pages) {
+      const lockEntry = new Uint32Array(2);
+      this.read(lock, 1, new Uint8Array(lockEntry.buffer));
+      low ^= lockEntry[0] ?? 0;
+      high ^= lockEntry[1] ?? 0;
+    }
     return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0) | CHECKSUM_FLAG;
   }
 

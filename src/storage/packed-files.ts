@@ -1,0 +1,89 @@
+import type { ManifestFile } from "./manifest.ts";
+
+/** TXIDs, SHA-256; then the other numbers, and whether it is a repair. */
+const TXIDS_SIZE = 16;
+const IDENTITY_SIZE = TXIDS_SIZE + 32;
+const RECORD_SIZE = IDENTITY_SIZE + 6 * 8 + 1;
+const FIRST_RECORDS = 8;
+
+/**
+ * Files of a manifest in a sixth of the memory that objects take: a database that is written to all the time has one a second, and there may be
+ * hundreds of such databases.
+ */
+export class PackedFiles {
+  #bytes = Buffer.alloc(0);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** At the end, and in the place of one with the same TXIDs. */
+  add(file: ManifestFile): void {
+    const added = pack(file);
+    this.#keep((record) => record.compare(added, 0, TXIDS_SIZE, 0, TXIDS_SIZE) !== 0);
+    const offset = this.#length * RECORD_SIZE;
+    if (offset === this.#bytes.length)
+      this.#bytes = Buffer.concat([this.#bytes], Math.max(FIRST_RECORDS * RECORD_SIZE, 2 * offset));
+    this.#bytes.set(added, offset);
+    this.#length += 1;
+  }
+
+  /** Those with the same TXIDs and the same SHA-256. */
+  remove(files: readonly ManifestFile[]): void {
+    const removed = new Set(files.map((file) => identityOf(pack(file))));
+    this.#keep((record) => !removed.has(identityOf(record)));
+  }
+
+  /** In the order in which they were added. */
+  unpack(): ManifestFile[] {
+    return Array.from({ length: this.#length }, (_, at) => unpack(this.#record(at)));
+  }
+
+  #keep(isKept: (record: Buffer) => boolean): void {
+    let kept = 0;
+    for (let at = 0; at < this.#length; at += 1) {
+      const record = this.#record(at);
+      if (!isKept(record)) continue;
+      if (kept < at) this.#bytes.set(record, kept * RECORD_SIZE);
+      kept += 1;
+    }
+    this.#length = kept;
+    if (kept === 0) this.#bytes = Buffer.alloc(0);
+  }
+
+  #record(at: number): Buffer {
+    return this.#bytes.subarray(at * RECORD_SIZE, (at + 1) * RECORD_SIZE);
+  }
+}
+
+function pack(file: ManifestFile): Buffer {
+  const record = Buffer.alloc(RECORD_SIZE);
+  record.writeBigUInt64LE(file.minTxid, 0);
+  record.writeBigUInt64LE(file.maxTxid, 8);
+  record.write(file.sha256, TXIDS_SIZE, "hex");
+  let at = IDENTITY_SIZE;
+  for (const number of [file.sizeBytes, file.createdAtMs, file.timestampMs])
+    at = record.writeDoubleLE(number, at);
+  for (const checksum of [file.bodyChecksum, file.preApply, file.postApply])
+    at = record.writeBigUInt64LE(checksum, at);
+  record.writeUInt8(file.isRepair ? 1 : 0, at);
+  return record;
+}
+
+function unpack(record: Buffer): ManifestFile {
+  const numberAt = (index: number) => record.readDoubleLE(IDENTITY_SIZE + index * 8);
+  const checksumAt = (index: number) => record.readBigUInt64LE(IDENTITY_SIZE + index * 8);
+  return {
+    minTxid: record.readBigUInt64LE(0),
+    maxTxid: record.readBigUInt64LE(8),
+    sha256: record.toString("hex", TXIDS_SIZE, IDENTITY_SIZE),
+    ...{ sizeBytes: numberAt(0), createdAtMs: numberAt(1), timestampMs: numberAt(2) },
+    ...{ bodyChecksum: checksumAt(3), preApply: checksumAt(4), postApply: checksumAt(5) },
+    ...(record.readUInt8(RECORD_SIZE - 1) === 1 && { isRepair: true }),
+  };
+}
+
+function identityOf(record: Buffer): string {
+  return record.toString("latin1", 0, IDENTITY_SIZE);
+}
