@@ -15,6 +15,7 @@ import type { RestorePlan, RestoreTarget } from "./restore/plan.ts";
 import type { RestoreOptions, RestoreResult } from "./restore/restore.ts";
 import type { VerifyOptions, VerifyReport } from "./restore/verify.ts";
 import type { CompactOptions, CompactReport } from "./retention/compact.ts";
+import type { StorageDependencies } from "./storage/dependencies.ts";
 import { UnencryptedStorage } from "./storage/encrypted/unencrypted-storage.ts";
 import { openStorage } from "./storage/open.ts";
 import type { CallOptions, Storage } from "./storage/storage.ts";
@@ -26,6 +27,8 @@ export interface WalrustDependencies {
   readonly log: Log;
   /** See StorageDependencies. */
   readonly mayBlock?: boolean;
+  /** See StorageDependencies. */
+  readonly compileForSize?: StorageDependencies["compileForSize"];
 }
 
 export interface JobOptions {
@@ -51,9 +54,9 @@ export async function openWalrust(
   settings: Pick<Settings, "storage"> & Partial<Pick<Settings, "metrics">>,
   dependencies: WalrustDependencies,
 ): Promise<OpenedWalrust> {
-  const { clock, env, log, mayBlock } = dependencies;
+  const { clock, env, log, mayBlock, compileForSize } = dependencies;
   const requests = settings.metrics && new RequestCounts();
-  const shared = { clock, env, logger: log, mayBlock, onRequest: requests?.note };
+  const shared = { clock, env, logger: log, mayBlock, compileForSize, onRequest: requests?.note };
   const storage = await openStorage(settings.storage, shared);
   const isEncrypted = settings.storage.encryption !== undefined;
   return new OpenedWalrust(isEncrypted ? storage : new UnencryptedStorage(storage), dependencies, requests);

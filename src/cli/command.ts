@@ -4,6 +4,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Log } from "../observability/log.ts";
 import type { OpenedWalrust, WalrustDependencies } from "../walrust.ts";
 import type { CliContext } from "./context.ts";
+import { compilerForSize } from "./engine.ts";
 import { openLog } from "./output.ts";
 
 export { Cli, Option };
@@ -50,7 +51,8 @@ export abstract class WalrustCommand extends Command<CliContext> {
     options: Pick<WalrustDependencies, "mayBlock"> = {},
   ): Promise<OpenedWalrust> {
     const { openWalrust } = await import("../walrust.ts");
-    const { clock, env } = this.context;
-    return openWalrust(settings, { clock, env, log, ...options });
+    const { clock, env, setEngineFlag } = this.context;
+    const compileForSize = compilerForSize(setEngineFlag);
+    return openWalrust(settings, { clock, env, log, compileForSize, ...options });
   }
 }

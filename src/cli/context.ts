@@ -18,6 +18,8 @@ export interface CliContext {
   readonly clock: Clock;
   /** The first SIGINT or SIGTERM: end soon, and in order. */
   readonly signal: AbortSignal;
+  /** Sets a flag of V8, `--name=value`. */
+  setEngineFlag(flag: string): void;
   /** SIGHUP ends the program like SIGTERM, unless a command takes it for something else, before it awaits anything. */
   onHangup(listener: () => void): void;
 }

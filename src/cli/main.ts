@@ -86,6 +86,7 @@ async function main(): Promise<void> {
     version: WALRUST_VERSION,
     program: fileURLToPath(import.meta.url),
     clock: systemClock,
+    setEngineFlag: setFlagsFromString,
     ...signals,
   };
   const { run } = await import("./run.ts");

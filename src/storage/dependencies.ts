@@ -16,6 +16,8 @@ export interface StorageDependencies {
    * folder are then read on it.
    */
   readonly mayBlock?: boolean | undefined;
+  /** Compiles WebAssembly that is never to be optimized, where memory is scarcer than time. */
+  readonly compileForSize?: ((code: Uint8Array<ArrayBuffer>) => WebAssembly.Module) | undefined;
   /** Hears of every request to the storage, when it is done. Must not throw. */
   readonly onRequest?: ((request: StorageRequest) => void) | undefined;
 }

@@ -49,6 +49,8 @@ export interface HttpPoolOptions {
   readonly lookup?: LookupFunction | undefined;
   readonly answerTimeoutMs?: number;
   readonly bodyIdleTimeoutMs?: number;
+  /** See StorageDependencies. */
+  readonly compileForSize?: ((code: Uint8Array<ArrayBuffer>) => WebAssembly.Module) | undefined;
   /** Sees every request and what becomes of it; what it returns is the answer. */
   readonly observe?:
     | ((request: HttpRequest, answer: Promise<HttpResponse>) => Promise<HttpResponse>)
@@ -62,11 +64,14 @@ export class HttpPool {
   readonly #answerTimeoutMs: number;
   readonly #pace: Pace;
   readonly #observe: HttpPoolOptions["observe"];
+  /** As long as somebody holds it, V8 takes it for undici's too, which has the same bytes: optimizing the parser takes V8 30 MB. */
+  protected readonly parser: WebAssembly.Module | undefined;
 
   constructor(origin: string, options: HttpPoolOptions) {
     const { connections, ca, lookup } = options;
     this.#origin = origin;
     this.#observe = options.observe;
+    this.parser = options.compileForSize?.(parserCode());
     this.#answerTimeoutMs = options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS;
     const bodyIdleTimeoutMs = options.bodyIdleTimeoutMs ?? BODY_IDLE_TIMEOUT_MS;
     this.#pace = { graceMs: bodyIdleTimeoutMs, slowestBytesPerMs: SLOWEST_ANSWER_BYTES_PER_MS };
@@ -113,6 +118,11 @@ export class HttpPool {
   async close(): Promise<void> {
     await this.#pool.destroy();
   }
+}
+
+/** Of undici's HTTP parser. An import would make a getter for each of its 55,000 bytes: the module is a Buffer. */
+function parserCode(): Uint8Array<ArrayBuffer> {
+  return require("undici/lib/llhttp/llhttp_simd-wasm.js");
 }
 
 /** One request and its answer, as undici tells it. */

@@ -41,6 +41,7 @@ export function openS3Storage(
     observe: onRequest && s3RequestObserver(clock, onRequest),
     ca: certificateAuthorities(dependencies.env),
     lookup: dependencies.lookup,
+    compileForSize: dependencies.compileForSize,
   });
   const credentials = fixedCredentials(dependencies.env);
   const rare = new S3Rare({ bucket, region, endpoint, pool, credentials, storageClass, sse, sseKmsKeyId });

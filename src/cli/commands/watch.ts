@@ -135,9 +135,11 @@ export class WatchCommand extends WalrustCommand {
     const { settings } = config;
     const { configSource } = await import("../watch-config.ts");
     const { jsonReporter, logReporter } = await import("../../observability/reporter.ts");
-    const { clock, stdout, version } = this.context;
+    const { clock, stdout, version, setEngineFlag } = this.context;
     const log = await openLog(this.context, settings.log);
-    const events = this.json ? jsonReporter(clock, (line) => stdout.write(line)) : logReporter(log);
+    const { Engine } = await import("../engine.ts");
+    const reporter = this.json ? jsonReporter(clock, (line) => stdout.write(line)) : logReporter(log);
+    const events = new Engine(clock, setEngineFlag).hearing(reporter);
     const walrust = await this.openWith(settings, log);
     try {
       const source = configSource(config, { log, onAsked: this.#onAsked });

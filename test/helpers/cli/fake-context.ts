@@ -29,6 +29,7 @@ export function fakeContext({ isTTY = false, env = {} }: FakeContextOptions = {}
     program: "/cli.js",
     clock: { ...systemClock, now: () => context.nowMs, monotonicMs: () => context.nowMs },
     signal: new AbortController().signal,
+    setEngineFlag: () => {},
     onHangup: () => {},
     printed: () => out.text,
     complained: () => err.text,
