@@ -1,6 +1,6 @@
 /** Time, injected everywhere: production uses the system's, tests and the simulation their own. */
 export interface Clock {
-  /** Wall clock, Unix milliseconds. May jump; only for what people and files are told. */
+  /** Wall clock, Unix milliseconds, whole. May jump; only for what people and files are told. */
   now(): number;
   /** Milliseconds of a clock that never goes back. For intervals and deadlines. */
   monotonicMs(): number;

@@ -14,8 +14,9 @@ export class SimulatedClock {
   /** In the order in which they were set. */
   readonly #timers = new Set<Timer>();
 
+  /** Whole, like the platform's. */
   now(): number {
-    return this.#startMs + this.#elapsedMs + this.#jumpedMs;
+    return this.#startMs + Math.floor(this.#elapsedMs) + this.#jumpedMs;
   }
 
   elapsedMs(): number {
