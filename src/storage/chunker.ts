@@ -16,6 +16,7 @@ export interface ChunkerOptions {
 }
 
 const SMALLEST_BUFFER_BYTES = 4096;
+const NOTHING = Buffer.alloc(0);
 
 /** Copies what is written into chunks of one size and hands full ones on, several at once; slow deliveries hold the writer. */
 export class Chunker {
@@ -76,17 +77,26 @@ export class Chunker {
   #makeRoom(count: number): void {
     const needed = this.#filled + count;
     if (needed <= this.#filling.length) return;
-    const size = Math.min(this.#options.chunkSizeBytes, Math.max(needed, this.#filling.length * 2));
-    const larger = Buffer.allocUnsafeSlow(size);
+    const larger = this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#sizeFor(needed));
     larger.set(this.#filling.subarray(0, this.#filled));
     this.#filling = larger;
   }
 
+  /** Of a buffer for so many bytes of the present chunk. */
+  #sizeFor(needed: number): number {
+    const { chunkSizeBytes } = this.#options;
+    // the writer waits behind this write, and goes on with a chunk that is free by then
+    if (this.#queue.length > 0) return needed;
+    return this.#nextIndex > 0
+      ? chunkSizeBytes
+      : Math.min(chunkSizeBytes, Math.max(needed, this.#filling.length * 2));
+  }
+
   #enqueue(): void {
     this.#queue.push(this.#filling);
+    this.#filling = NOTHING;
     this.#filled = 0;
     this.#pump();
-    this.#filling = this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#options.chunkSizeBytes);
   }
 
   #pump(): void {
