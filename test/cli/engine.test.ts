@@ -26,7 +26,7 @@ function begin() {
   return { flags, setFlag, heard, tell, publish, clock };
 }
 
-const isSmall = (flags: ReadonlyMap<string, string>) => flags.get("--interrupt-budget") === "2000000";
+const isSmall = (flags: ReadonlyMap<string, string>) => flags.get("--interrupt-budget") === "1000000";
 
 describe("V8's flags in a daemon", () => {
   test.each([
