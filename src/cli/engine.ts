@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { EventSink } from "../events.ts";
 
 /** Of V8, in a daemon that has little to do: code is optimized late, since the optimizing compiler keeps 3 to 4 MB, and garbage collected early. */
-const SMALL = ["--interrupt-budget=1000000", "--incremental-marking-soft-trigger=25"];
+const SMALL = ["--interrupt-budget=1000000", "--incremental-marking-soft-trigger=50"];
 /** What V8 does by itself: under load the processor's time is the scarcer. */
 const FAST = ["--interrupt-budget=67584", "--incremental-marking-soft-trigger=0"];
 

@@ -39,7 +39,7 @@ describe("V8's flags in a daemon", () => {
     const { flags, publish } = begin();
     await publish(perSecond, 10);
     expect(isSmall(flags)).toBe(expected);
-    expect(flags.get("--incremental-marking-soft-trigger")).toBe(expected ? "25" : "0");
+    expect(flags.get("--incremental-marking-soft-trigger")).toBe(expected ? "50" : "0");
   });
 
   test("a load that becomes less stays one down to its half, and ends below", async () => {
