@@ -3,6 +3,7 @@ import type { LookupFunction } from "node:net";
 import type { Dispatcher } from "undici";
 import Pool from "undici/lib/dispatcher/pool.js";
 import { aborted } from "./abort.ts";
+import type { StorageDependencies } from "./dependencies.ts";
 import { HttpBody, type Pace } from "./http-body.ts";
 import { httpError } from "./http-error.ts";
 
@@ -50,7 +51,7 @@ export interface HttpPoolOptions {
   readonly answerTimeoutMs?: number;
   readonly bodyIdleTimeoutMs?: number;
   /** See StorageDependencies. */
-  readonly compileForSize?: ((code: Uint8Array<ArrayBuffer>) => WebAssembly.Module) | undefined;
+  readonly compileForSize?: StorageDependencies["compileForSize"];
   /** Sees every request and what becomes of it; what it returns is the answer. */
   readonly observe?:
     | ((request: HttpRequest, answer: Promise<HttpResponse>) => Promise<HttpResponse>)

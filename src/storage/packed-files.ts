@@ -21,7 +21,7 @@ export class PackedFiles {
   /** At the end, and in the place of one with the same TXIDs. */
   add(file: ManifestFile): void {
     const added = pack(file);
-    this.#keep((record) => record.compare(added, 0, TXIDS_SIZE, 0, TXIDS_SIZE) !== 0);
+    this.#keep((at) => this.#bytes.compare(added, 0, TXIDS_SIZE, at, at + TXIDS_SIZE) !== 0);
     const offset = this.#length * RECORD_SIZE;
     if (offset === this.#bytes.length)
       this.#bytes = Buffer.concat([this.#bytes], Math.max(FIRST_RECORDS * RECORD_SIZE, 2 * offset));
@@ -31,29 +31,28 @@ export class PackedFiles {
 
   /** Those with the same TXIDs and the same SHA-256. */
   remove(files: readonly ManifestFile[]): void {
-    const removed = new Set(files.map((file) => identityOf(pack(file))));
-    this.#keep((record) => !removed.has(identityOf(record)));
+    const removed = new Set(files.map((file) => identityAt(pack(file), 0)));
+    this.#keep((at) => !removed.has(identityAt(this.#bytes, at)));
   }
 
   /** In the order in which they were added. */
   unpack(): ManifestFile[] {
-    return Array.from({ length: this.#length }, (_, at) => unpack(this.#record(at)));
+    return Array.from({ length: this.#length }, (_, index) =>
+      unpack(this.#bytes.subarray(index * RECORD_SIZE, (index + 1) * RECORD_SIZE)),
+    );
   }
 
-  #keep(isKept: (record: Buffer) => boolean): void {
-    let kept = 0;
-    for (let at = 0; at < this.#length; at += 1) {
-      const record = this.#record(at);
-      if (!isKept(record)) continue;
-      if (kept < at) this.#bytes.set(record, kept * RECORD_SIZE);
-      kept += 1;
+  /** @param isKept of the record that begins at this offset */
+  #keep(isKept: (at: number) => boolean): void {
+    const endAt = this.#length * RECORD_SIZE;
+    let keptAt = 0;
+    for (let at = 0; at < endAt; at += RECORD_SIZE) {
+      if (!isKept(at)) continue;
+      if (keptAt < at) this.#bytes.copyWithin(keptAt, at, at + RECORD_SIZE);
+      keptAt += RECORD_SIZE;
     }
-    this.#length = kept;
-    if (kept === 0) this.#bytes = Buffer.alloc(0);
-  }
-
-  #record(at: number): Buffer {
-    return this.#bytes.subarray(at * RECORD_SIZE, (at + 1) * RECORD_SIZE);
+    this.#length = keptAt / RECORD_SIZE;
+    if (keptAt === 0) this.#bytes = Buffer.alloc(0);
   }
 }
 
@@ -84,6 +83,7 @@ function unpack(record: Buffer): ManifestFile {
   };
 }
 
-function identityOf(record: Buffer): string {
-  return record.toString("latin1", 0, IDENTITY_SIZE);
+/** Of the record that begins at this offset. */
+function identityAt(bytes: Buffer, at: number): string {
+  return bytes.toString("latin1", at, at + IDENTITY_SIZE);
 }

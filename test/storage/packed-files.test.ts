@@ -1,11 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { LATEST_TIME_MS } from "../../src/clock.ts";
 import type { ManifestFile } from "../../src/storage/manifest.ts";
 import { PackedFiles } from "../../src/storage/packed-files.ts";
 import { runs } from "../helpers/property-runs.ts";
 
 const u64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
-const time = fc.integer({ min: 0, max: 253_402_300_799_999 });
+const time = fc.integer({ min: 0, max: LATEST_TIME_MS });
 
 const anyFile: fc.Arbitrary<ManifestFile> = fc.record(
   {

@@ -4,6 +4,7 @@ import type { ConfigSource } from "../../daemon/config-follower.ts";
 import { isWalrustError } from "../../errors.ts";
 import { startApplication } from "../application.ts";
 import { Option, WalrustCommand } from "../command.ts";
+import { Engine } from "../engine.ts";
 import { hangups } from "../hangups.ts";
 import { openLog } from "../output.ts";
 import type { WatchConfig } from "../watch-config.ts";
@@ -137,7 +138,6 @@ export class WatchCommand extends WalrustCommand {
     const { jsonReporter, logReporter } = await import("../../observability/reporter.ts");
     const { clock, stdout, version, setEngineFlag } = this.context;
     const log = await openLog(this.context, settings.log);
-    const { Engine } = await import("../engine.ts");
     const reporter = this.json ? jsonReporter(clock, (line) => stdout.write(line)) : logReporter(log);
     const events = new Engine(clock, setEngineFlag).hearing(reporter);
     const walrust = await this.openWith(settings, log);
