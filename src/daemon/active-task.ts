@@ -5,6 +5,7 @@ import { toWalrustError, WalrustError } from "../errors.ts";
 import type { DatabaseEvent, EventSink, SnapshotTrigger } from "../events.ts";
 import type { DatabaseStatus } from "../observability/database-status.ts";
 import type { Log } from "../observability/log.ts";
+import { Pace, type PaceLimit } from "../pace.ts";
 import { type OpenReplicaOptions, openReplica } from "../replication/open-replica.ts";
 import type { PublishedFile, WorkLimit } from "../replication/publisher.ts";
 import type { RepairReason, Replica } from "../replication/replica.ts";
@@ -28,7 +29,6 @@ import type { Core } from "../wasm/core.ts";
 import type { CorePool } from "../wasm/core-pool.ts";
 import { Backoff, type BackoffNews } from "./backoff.ts";
 import { nameLastFiles } from "./last-files.ts";
-import { Pace } from "./pace.ts";
 import type { Begun, Parking } from "./parking.ts";
 import type { Rest } from "./rest.ts";
 import { Serving, type ServingEnd, type ServingOptions } from "./serving.ts";
@@ -36,6 +36,9 @@ import { type ParkedStatus, StatusBoard } from "./status-board.ts";
 import { Trouble } from "./trouble.ts";
 import { Waker } from "./waker.ts";
 import type { BusyFiles } from "./watcher.ts";
+
+/** In frames: notifications about a database that is written to at such a speed are of no use. */
+export const BUSY_WRITER: PaceLimit = { windowMs: 500, busyPerSecond: 5000 };
 
 export interface TaskDependencies {
   readonly daemon: DaemonSettings;
@@ -330,7 +333,7 @@ export class ActiveTask {
     // that a parked one goes on is no news
     if (options.rest === undefined || how !== "continue")
       this.#tell({ type: "opened", path, how, txid: replica.published?.txid ?? 0n });
-    const pace = new Pace(clock, replica.capture.frames, (isBusy) =>
+    const pace = new Pace(clock, BUSY_WRITER, replica.capture.frames, (isBusy) =>
       this.#deps.watcher.setBusy(path, isBusy),
     );
     const serving = new Serving(replica, {

@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
-import { Pace } from "../../src/daemon/pace.ts";
-import { ManualClock } from "../helpers/manual-clock.ts";
+import { BUSY_WRITER } from "../src/daemon/active-task.ts";
+import { Pace } from "../src/pace.ts";
+import { ManualClock } from "./helpers/manual-clock.ts";
 
 /** Looks every 100 ms for as long as it takes, at so many frames a second. */
 function aPace() {
   const clock = new ManualClock();
   const told: boolean[] = [];
-  const pace = new Pace(clock, 1000, (isBusy) => told.push(isBusy));
+  const pace = new Pace(clock, BUSY_WRITER, 1000, (isBusy) => told.push(isBusy));
   let frames = 1000;
   const write = async (framesPerSecond: number, seconds: number) => {
     for (let look = 0; look < seconds * 10; look += 1) {
