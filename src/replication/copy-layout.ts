@@ -18,7 +18,7 @@ export interface CopyLayout {
   /** The time of the object is the time of the last commit in it: a point in time goes by that. */
   readonly isDated: boolean;
   /** The files that a chain begins with, in the order in which they are published. */
-  firstFiles(txid: Txid): readonly FirstFile[];
+  firstFiles(txid: Txid, how: { readonly changesPageSize: boolean }): readonly FirstFile[];
 }
 
 export interface FirstFile {
@@ -45,7 +45,8 @@ export function copyLayout(layout: LayoutName, name: string, storage: Pick<Stora
  * Learned by experiment with Litestream 0.5.17. `litestream replicate` goes on behind the newest file of level 0, which it looks for under
  * the name of one TXID and whose WAL offset it wants to be 32 or more: so each publication takes one TXID, as its own do. A chain that begins
  * anew is in level 0 too, with all pages: applied to whatever base it gives the right database, and there is never a TXID missing in that
- * level, which its merging could not get over. It is in level 9 as well, where a restore begins.
+ * level, which its merging could not get over. It is in level 9 as well, where a restore begins: last, so that a death in between leaves no TXID
+ * out of level 0; but first where the pages have another size, since such a file cannot be applied to the ones before it (nor merged with them).
  */
 function litestreamLayout(name: string, { url }: Pick<Storage, "url">): CopyLayout {
   return {
@@ -55,10 +56,12 @@ function litestreamLayout(name: string, { url }: Pick<Storage, "url">): CopyLayo
     hasManifest: false,
     hasChecksums: false,
     isDated: true,
-    firstFiles: (txid) => [
-      { minTxid: txid, isPlaced: true },
-      ...(txid === 1n ? [] : [{ minTxid: 1n, isPlaced: false }]),
-    ],
+    firstFiles(txid, { changesPageSize }) {
+      const live = { minTxid: txid, isPlaced: true };
+      if (txid === 1n) return [live];
+      const snapshot = { minTxid: 1n, isPlaced: false };
+      return changesPageSize ? [snapshot, live] : [live, snapshot];
+    },
   };
 }
 

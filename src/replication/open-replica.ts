@@ -201,15 +201,10 @@ class Opening {
       }
       case "compare":
         table?.close();
-        return this.#replica(capture, { ...conclusion, head: present(head).state }, undefined, head);
+        return this.#replica(capture, { ...conclusion, head: present(head) }, undefined, head);
       case "snapshot":
         table?.close();
-        return this.#replica(
-          capture,
-          { ...conclusion, timestampMs: head?.state.timestampMs ?? 0 },
-          undefined,
-          head,
-        );
+        return this.#replica(capture, { ...conclusion, head }, undefined, head);
       default:
         return conclusion satisfies never;
     }

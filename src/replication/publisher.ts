@@ -21,6 +21,7 @@ import { encodeRuns } from "./encode-runs.ts";
 import { encodeRepair, encodeSnapshot } from "./encode-whole.ts";
 import type { ManifestIndex } from "./manifest-writer.ts";
 import type { PendingFrames } from "./pending-frames.ts";
+import type { RemoteHead } from "./remote-head.ts";
 import type { PinnedDatabase } from "./whole-database.ts";
 import type { WriterLease } from "./writer-lease.ts";
 
@@ -193,19 +194,24 @@ export class Publisher {
     return this.#announce(stored, 1n);
   }
 
-  /** Publishes the first snapshot of a chain, at `txid`, and fills `table`; the publisher of the chain then begins at the state returned. */
+  /**
+   * Publishes the first snapshot of a chain, at `txid`, and fills `table`; the publisher of the chain then begins at the state returned.
+   * @param at head: what storage has of the chain before
+   */
   static async publishFirst(
     options: PublisherOptions,
     table: PageTable,
     database: PinnedDatabase,
-    at: { readonly txid: Txid; readonly timestampMs: number; readonly signal?: AbortSignal },
+    at: { readonly txid: Txid; readonly head: RemoteHead | undefined; readonly signal?: AbortSignal },
   ): Promise<{ readonly publisher: Publisher; readonly file: PublishedFile }> {
-    const { layout, writer } = options;
-    const { txid, timestampMs } = at;
+    const { layout, writer, clock } = options;
+    const { txid, head } = at;
+    const timestampMs = Math.max(head?.state.timestampMs ?? 0, clock.now());
+    const changesPageSize = head !== undefined && head.pageSizeBytes !== database.pageSizeBytes;
     const empty: PublishedState = { txid: 0n, postApply: 0n, commitPages: 0, timestampMs, log: undefined };
     const publisher = new Publisher(options, table, empty);
     let published: PublishedFile | undefined;
-    for (const as of layout.firstFiles(txid)) {
+    for (const as of layout.firstFiles(txid, { changesPageSize })) {
       const file = { minTxid: as.minTxid, maxTxid: txid, sizeBytes: sizeOf(database), timestampMs };
       const stored = await publisher.#store(file, at, async (io) => {
         const whole = await encodeSnapshot({
@@ -219,9 +225,10 @@ export class Publisher {
       });
       if (stored === undefined) throw new Error("a snapshot always makes a file");
       publisher.#published = stored.next;
-      published = publisher.#announce(stored, as.minTxid);
+      const announced = publisher.#announce(stored, as.minTxid);
+      if (as.minTxid === 1n) published = announced;
     }
-    if (published === undefined) throw new Error("every layout begins a chain with a file");
+    if (published === undefined) throw new Error("every layout begins a chain with a snapshot");
     return { publisher, file: published };
   }
 

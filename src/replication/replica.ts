@@ -15,7 +15,7 @@ import type { Capture, CaptureOutcome, Gap } from "./capture.ts";
 import { checksumDatabase } from "./encode-whole.ts";
 import type { ManifestIndex } from "./manifest-writer.ts";
 import { type PublishedFile, Publisher, type PublisherOptions } from "./publisher.ts";
-import type { NewestSnapshot } from "./remote-head.ts";
+import type { NewestSnapshot, RemoteHead } from "./remote-head.ts";
 import type { SnapshotReason } from "./resume.ts";
 import type { PinnedDatabase } from "./whole-database.ts";
 
@@ -28,13 +28,13 @@ export type Duty =
   /** The frames between the published state and the log are not known: publish the pages that differ. */
   | { readonly kind: "repair"; readonly reason: RepairReason }
   /** Nothing local proves the remote head: go on if the database has its checksum, else a snapshot. */
-  | { readonly kind: "compare"; readonly head: PublishedState; readonly txid: Txid }
+  | { readonly kind: "compare"; readonly head: RemoteHead; readonly txid: Txid }
   /** A new chain begins with a snapshot. */
   | {
       readonly kind: "snapshot";
+      readonly head: RemoteHead | undefined;
       readonly txid: Txid;
       readonly reason: SnapshotReason;
-      readonly timestampMs: number;
     };
 
 export interface ReplicaOptions extends PublisherOptions {
@@ -251,8 +251,7 @@ export class Replica {
     database: PinnedDatabase,
     options: { readonly signal?: AbortSignal },
   ): Promise<DutyOutcome> {
-    if (duty.kind === "snapshot")
-      return this.#publishFirst(database, duty.txid, duty.timestampMs, duty.reason, options);
+    if (duty.kind === "snapshot") return this.#publishFirst(database, duty, duty.reason, options);
     if (duty.kind === "compare") return this.#compare(database, duty, options);
     const publisher = this.#chain();
     const { txid } = publisher.published;
@@ -268,7 +267,7 @@ export class Replica {
     options: { readonly signal?: AbortSignal },
   ): Promise<DutyOutcome> {
     const { cores, folder, limit } = this.#options;
-    const { head } = duty;
+    const { state: head } = duty.head;
     const table = PageTable.create(folder.pageTable, database.pageSizeBytes);
     const checksum = await limit(database.commitPages * database.pageSizeBytes, async () => {
       const { core, release } = await cores.acquire(options);
@@ -276,7 +275,7 @@ export class Replica {
     });
     if (checksum !== head.postApply || database.commitPages !== head.commitPages) {
       table.close();
-      return this.#publishFirst(database, duty.txid, head.timestampMs, "unproved", options);
+      return this.#publishFirst(database, duty, "unproved", options);
     }
     this.#restartAt(database, head.txid);
     this.#publisher = new Publisher(this.#options, table, { ...head, log: database.position });
@@ -285,23 +284,18 @@ export class Replica {
 
   async #publishFirst(
     database: PinnedDatabase,
-    txid: Txid,
-    notBeforeMs: number,
+    { txid, head }: Pick<Extract<Duty, { kind: "snapshot" }>, "txid" | "head">,
     reason: SnapshotReason | "unproved",
     options: { readonly signal?: AbortSignal },
   ): Promise<DutyOutcome> {
-    const { folder, clock } = this.#options;
+    const { folder } = this.#options;
     this.#publisher?.table.close();
     this.#publisher = undefined;
     const table = PageTable.create(folder.pageTable, database.pageSizeBytes);
     this.#restartAt(database, txid);
     try {
-      const timestampMs = Math.max(notBeforeMs, clock.now());
-      const { publisher, file } = await Publisher.publishFirst(this.#options, table, database, {
-        txid,
-        timestampMs,
-        ...options,
-      });
+      const at = { txid, head, ...options };
+      const { publisher, file } = await Publisher.publishFirst(this.#options, table, database, at);
       this.#publisher = publisher;
       return { kind: "snapshot", reason, file };
     } catch (error) {

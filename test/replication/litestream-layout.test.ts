@@ -9,7 +9,7 @@ import { verify } from "../../src/restore/verify.ts";
 import { encodeFile } from "../helpers/ltx/encode-file.ts";
 import { Stage } from "../helpers/replication/stage.ts";
 import { testCore } from "../helpers/sqlite/probe.ts";
-import { checkpoint, insert } from "../helpers/sqlite/temp-database.ts";
+import { changePageSize, checkpoint, insert } from "../helpers/sqlite/temp-database.ts";
 
 const hex = (txid: number) => txid.toString(16).padStart(16, "0");
 const live = (txid: number) => `0000/${hex(txid)}-${hex(txid)}.ltx`;
@@ -268,6 +268,52 @@ describe("what a restart may conclude (capture.md, On start)", () => {
     await replica.saveCursor();
     stage.endLives();
     expect((await stage.open()).duty, "and then there is nothing left to do").toEqual({ kind: "none" });
+  });
+
+  describe("the size of the pages changed while nobody watched", () => {
+    test("a file of other pages cannot be applied to those before it: the snapshot comes first", async () => {
+      const stage = await stopped({ cursorSaved: true });
+      changePageSize(stage.app, 8192);
+      const uploaded: string[] = [];
+      stage.storage.fault = ({ operation, key }) => {
+        if (operation === "upload") uploaded.push(key);
+        return undefined;
+      };
+      const replica = await stage.open();
+      expect(replica.duty).toMatchObject({ kind: "snapshot", reason: "page-size-changed" });
+      expect(await stage.doDuty(replica)).toMatchObject({ file: { minTxid: 1n, maxTxid: 5n } });
+      expect(uploaded).toEqual([whole(5), live(5)].map((file) => `app/${file}`));
+      insert(stage.app);
+      await stage.publishAll(replica);
+      await stage.expectWhole();
+    });
+
+    test.each([0, 1, 2])("killed when it had stored %i files: the newest can be restored", async (stored) => {
+      const stage = await stopped({ cursorSaved: true });
+      const before = stage.image();
+      changePageSize(stage.app, 8192);
+      const { length } = stage.files();
+      stage.storage.fault = ({ operation }) =>
+        operation === "upload" && stage.files().length === length + stored
+          ? { kind: "before", error: new WalrustError("STORAGE_NETWORK", "killed") }
+          : undefined;
+      const replica = await stage.open();
+      const done = stage.doDuty(replica);
+      if (stored < 2) await expect(done).rejects.toMatchObject({ code: "STORAGE_NETWORK" });
+      else await done;
+      stage.endLives();
+      stage.storage.fault = () => undefined;
+      expect((await stage.restored()).equals(stored === 0 ? before : stage.image())).toBe(true);
+      insert(stage.app);
+      const next = await stage.begin();
+      await stage.publishAll(next);
+      expect(stage.files(), "Litestream looks for the newest in level 0").toContain(
+        live(Number(next.published?.txid)),
+      );
+      await stage.expectWhole();
+      stage.endLives();
+      expect((await stage.open()).duty).toEqual({ kind: "none" });
+    });
   });
 
   test("frames that a stop left behind are published, as one TXID", async () => {

@@ -17,7 +17,13 @@ import type { DutyOutcome, Replica } from "../../src/replication/replica.ts";
 import { readCursor, writeCursor } from "../../src/shadow/cursor.ts";
 import { formatManifest, parseManifest } from "../../src/storage/manifest.ts";
 import { expectSame, Stage } from "../helpers/replication/stage.ts";
-import { checkpoint, insert, openApp, tempDatabase } from "../helpers/sqlite/temp-database.ts";
+import {
+  changePageSize,
+  checkpoint,
+  insert,
+  openApp,
+  tempDatabase,
+} from "../helpers/sqlite/temp-database.ts";
 
 /** A chain of a few files, the cursor saved behind all of them, nobody watching. */
 async function stopped(options: { readonly rows?: number } = {}): Promise<Stage> {
@@ -476,10 +482,7 @@ describe("a new chain", () => {
 
   test("the page size changed while nobody watched", async () => {
     const stage = await stopped();
-    stage.app.pragma("journal_mode=DELETE");
-    stage.app.pragma("page_size=8192");
-    stage.app.exec("VACUUM");
-    stage.app.pragma("journal_mode=WAL");
+    changePageSize(stage.app, 8192);
     insert(stage.app);
     const { outcome } = await openAndGoOn(stage);
     expect(outcome).toMatchObject({ kind: "snapshot", reason: "page-size-changed", file: { maxTxid: 5n } });

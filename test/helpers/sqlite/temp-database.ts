@@ -18,6 +18,14 @@ export interface TempDatabaseOptions {
   readonly rows?: number;
 }
 
+/** As an application does it: a database in WAL mode keeps the size of its pages. */
+export function changePageSize(app: Database.Database, pageSizeBytes: number): void {
+  app.pragma("journal_mode=DELETE");
+  app.pragma(`page_size=${pageSizeBytes}`);
+  app.exec("VACUUM");
+  app.pragma("journal_mode=WAL");
+}
+
 /** The application's connection to a new database in WAL mode, with autocheckpoints off. Closed when the test is over. */
 export function tempDatabase(options: TempDatabaseOptions = {}): Database.Database {
   const app = openApp(join(tempFolder(), options.name ?? "app.db"));
