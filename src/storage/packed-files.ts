@@ -4,7 +4,8 @@ import type { ManifestFile } from "./manifest.ts";
 const TXIDS_SIZE = 16;
 const IDENTITY_SIZE = TXIDS_SIZE + 32;
 const RECORD_SIZE = IDENTITY_SIZE + 6 * 8 + 1;
-const FIRST_RECORDS = 8;
+/** Room is made for so many more, or for a quarter more. */
+const MORE_RECORDS = 8;
 
 /**
  * Files of a manifest in a sixth of the memory that objects take: a database that is written to all the time has one a second, and there may be
@@ -23,8 +24,7 @@ export class PackedFiles {
     const added = pack(file);
     this.#keep((at) => this.#bytes.compare(added, 0, TXIDS_SIZE, at, at + TXIDS_SIZE) !== 0);
     const offset = this.#length * RECORD_SIZE;
-    if (offset === this.#bytes.length)
-      this.#bytes = Buffer.concat([this.#bytes], Math.max(FIRST_RECORDS * RECORD_SIZE, 2 * offset));
+    if (offset === this.#bytes.length) this.#grow();
     this.#bytes.set(added, offset);
     this.#length += 1;
   }
@@ -40,6 +40,14 @@ export class PackedFiles {
     return Array.from({ length: this.#length }, (_, index) =>
       unpack(this.#bytes.subarray(index * RECORD_SIZE, (index + 1) * RECORD_SIZE)),
     );
+  }
+
+  /** Not out of the pool that Buffer.concat() takes from, of which the least use keeps 8 KiB. */
+  #grow(): void {
+    const more = Math.max(MORE_RECORDS, this.#length >> 2);
+    const bytes = Buffer.alloc((this.#length + more) * RECORD_SIZE);
+    bytes.set(this.#bytes);
+    this.#bytes = bytes;
   }
 
   /** @param isKept of the record that begins at this offset */

@@ -39,7 +39,7 @@ describe("V8's flags in a daemon", () => {
     const { flags, publish } = begin();
     await publish(perSecond, 10);
     expect(isSmall(flags)).toBe(expected);
-    expect(flags.get("--incremental-marking-soft-trigger")).toBe(expected ? "50" : "0");
+    expect(flags.get("--incremental-marking-soft-trigger")).toBe("50");
   });
 
   test("a load that becomes less stays one down to its half, and ends below", async () => {
@@ -63,7 +63,7 @@ describe("V8's flags in a daemon", () => {
     const { setFlag, publish } = begin();
     expect(setFlag).toHaveBeenCalledTimes(2);
     await publish(300, 20);
-    expect(setFlag).toHaveBeenCalledTimes(4);
+    expect(setFlag).toHaveBeenCalledTimes(3);
   });
 
   test("everything is passed on, and what is no publication is no load", async () => {
