@@ -4,7 +4,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Log } from "../observability/log.ts";
 import type { OpenedWalrust, WalrustDependencies } from "../walrust.ts";
 import type { CliContext } from "./context.ts";
-import { compilerForSize } from "./engine.ts";
+import { COLLECT_LATE, compilerForSize } from "./engine.ts";
 import { openLog } from "./output.ts";
 
 export { Cli, Option };
@@ -37,8 +37,9 @@ export abstract class WalrustCommand extends Command<CliContext> {
     };
   }
 
-  /** For commands that need the storage alone. */
+  /** For commands that need the storage alone, read it, and end. */
   protected async openStorageOnly(): Promise<OpenedWalrust> {
+    this.context.setEngineFlag(COLLECT_LATE);
     const { resolveStorageSettings } = await import("../config/resolve.ts");
     const settings = await resolveStorageSettings(this.sources());
     return this.openWith(settings, await openLog(this.context, settings.log), { mayBlock: true });
