@@ -260,8 +260,11 @@ export class ActiveTask {
       // one that was written to while it was parked, or whose log went astray at the stop, is drained like all others
       const wasOpen = before.parked !== undefined || before.gap !== undefined;
       const signal = daemon.once || wasOpen ? this.#deps.abort : stop;
-      const writer = await this.#lease(folder, before.parked?.lease, { signal, onWait: begun.settled });
-      const opening = { folder, writer, signal, observe, ...(!wasOpen && { room: begun.connects }) };
+      const writer = await this.#lease(folder, before.parked?.lease, {
+        signal,
+        onWait: () => begun.settled(),
+      });
+      const opening = { folder, writer, signal, observe, ...(!wasOpen && { room: () => begun.connects() }) };
       const replica = await this.#open(opening, before);
       try {
         if (before.parked === undefined) begun.opened(sizeOf(replica));

@@ -39,6 +39,37 @@ export interface ParkedDatabase {
   look(): void;
 }
 
+class InRoom implements Begun {
+  readonly #connected: Room;
+  #leave: (() => void) | undefined;
+  #leaveConnected: (() => void) | undefined;
+
+  constructor(leave: () => void, connected: Room) {
+    this.#leave = leave;
+    this.#connected = connected;
+  }
+
+  async connects(): Promise<void> {
+    this.#leaveConnected = await this.#connected.enter();
+  }
+
+  opened(sizeBytes: number): void {
+    if (sizeBytes > LONGEST_BYTES) this.settled();
+    else if (sizeBytes > LONG_BYTES) this.copied();
+  }
+
+  copied(): void {
+    this.#leaveConnected?.();
+    this.#leaveConnected = undefined;
+  }
+
+  settled(): void {
+    this.#leave?.();
+    this.#leave = undefined;
+    this.copied();
+  }
+}
+
 /**
  * Which databases of a process are held open, and the one look at all that are not (capture.md, "parked"). A parked database has no connection, no
  * descriptor, no timer and no promise: it is woken by a hint of the watcher, by this look, or by somebody's wish.
@@ -60,23 +91,7 @@ export class Parking {
 
   /** Waits for room to begin with one more database. */
   async begin(): Promise<Begun> {
-    const leave = await this.#begun.enter();
-    let leaveConnected = () => {};
-    const copied = () => leaveConnected();
-    const settled = () => {
-      leave();
-      copied();
-    };
-    return {
-      connects: async () => {
-        leaveConnected = await this.#connected.enter();
-      },
-      opened: (sizeBytes) => {
-        if (sizeBytes > LONGEST_BYTES) settled();
-        else if (sizeBytes > LONG_BYTES) copied();
-      },
-      ...{ copied, settled },
-    };
+    return new InRoom(await this.#begun.enter(), this.#connected);
   }
 
   opened(): void {

@@ -111,7 +111,7 @@ export class Serving {
   async run(): Promise<ServingEnd> {
     const { stop, waker, once, begun } = this.#options;
     try {
-      const reopen = await this.#doDuty().finally(begun.copied);
+      const reopen = await this.#doDuty().finally(() => begun.copied());
       if (reopen) return reopen;
       while (!stop.aborted && (!once || this.#snapshots.isAsked)) {
         const end = await this.#round();

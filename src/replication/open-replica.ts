@@ -75,9 +75,9 @@ export async function openReplica(options: OpenReplicaOptions): Promise<Replica>
   const link = DatabaseLink.open(path, { clock, observe });
   let table: PageTable | undefined;
   try {
-    const opening = new Opening(options, link);
+    const opening = new Opening(options, link, view);
     table = view.head && (await opening.tableOf(view.head));
-    return await opening.conclude(view, table);
+    return await opening.conclude(table);
   } catch (error) {
     table?.close();
     link.close();
@@ -97,18 +97,18 @@ class Opening {
   readonly #layout: CopyLayout;
   readonly #options: OpenReplicaOptions;
   readonly #link: DatabaseLink;
+  readonly #view: RemoteView;
   readonly #scanner: LogScanner;
   readonly #identity: Omit<Cursor, "published">;
   readonly #cursor: Cursor | undefined;
   /** The pages in the files from the cursor to the head; undefined: the page table was not brought there by them. */
   #changed: PageMarks | undefined;
   #manifest: ManifestIndex | undefined;
-  #unnamed: readonly string[] = [];
-  #isNew = false;
 
-  constructor(options: OpenReplicaOptions, link: DatabaseLink) {
+  constructor(options: OpenReplicaOptions, link: DatabaseLink, view: RemoteView) {
     this.#options = options;
     this.#link = link;
+    this.#view = view;
     this.#layout = copyLayout(options.layout, options.name, options.storage);
     this.#scanner = new LogScanner(options.scanCore);
     this.#identity = {
@@ -158,10 +158,8 @@ class Opening {
     return isRolled;
   }
 
-  async conclude(view: RemoteView, table: PageTable | undefined): Promise<Replica> {
-    const { head } = view;
-    this.#unnamed = view.unnamed;
-    this.#isNew = head === undefined && view.highestTxid === 0n;
+  async conclude(table: PageTable | undefined): Promise<Replica> {
+    const { head, highestTxid } = this.#view;
     const known = this.#cursor?.published.txid ?? 0n;
     let frames = head && table && (await this.#recover(head, table));
     let capture = this.#captureAt(frames);
@@ -183,7 +181,7 @@ class Opening {
         hasSnapshot: head.newestSnapshot !== undefined,
         hasChecksum: head.state.postApply !== UNKNOWN_CHECKSUM,
       },
-      highestTxid: known > view.highestTxid ? known : view.highestTxid,
+      highestTxid: known > highestTxid ? known : highestTxid,
       pageSizeBytes: this.#link.facts.pageSizeBytes,
       tableIsHead: table !== undefined,
       framesContinue: continues,
@@ -360,6 +358,7 @@ class Opening {
   #manifestIndex(): ManifestIndex {
     if (!this.#layout.hasManifest) return NO_MANIFEST;
     const { storage, cores, clock, writer, name, manifestIntervalMs, known } = this.#options;
+    const { head, highestTxid, unnamed } = this.#view;
     const { pageSizeBytes } = this.#link.facts;
     return new ManifestWriter({
       storage,
@@ -371,8 +370,8 @@ class Opening {
       ...(known && { lastWrittenMs: known.manifestWrittenMs }),
       cores,
       writer,
-      unnamed: this.#unnamed,
-      isNew: this.#isNew,
+      unnamed,
+      isNew: head === undefined && highestTxid === 0n,
     });
   }
 }

@@ -13,7 +13,7 @@ const fsyncOffThread = promisify(fsync);
  *   0   magic u32 "WRPT"   4   version u32   8   page size u32   12   0
  *  16   u64 for page 1, u64 for page 2, ...; all little-endian; 0: no such page (the lock page too)
  *
- * It is used through windows of 1 KiB, so that neither its size nor scattered access costs much memory or many
+ * It is used through windows of 512 bytes, so that neither its size nor scattered access costs much memory or many
  * system calls, and a small one hardly any. Nothing in it is trusted before its checksum is that of a known position: a torn one is found
  * out by that.
  */
@@ -21,9 +21,9 @@ const HEADER_SIZE = 16;
 const MAGIC = 0x54505257;
 const VERSION = 1;
 const ENTRY_SIZE = 8;
-const WINDOW_ENTRIES = 128;
+const WINDOW_ENTRIES = 64;
 const WINDOW_SIZE = WINDOW_ENTRIES * ENTRY_SIZE;
-const MAX_WINDOWS = 256;
+const MAX_WINDOWS = 512;
 const STREAM_SIZE = 65536;
 
 interface Window {

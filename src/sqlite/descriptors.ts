@@ -80,20 +80,30 @@ function openAndHold(path: string, flags: "r" | "r+"): HeldDescriptor {
 function hold(identity: FileIdentity, holding: Holding): HeldDescriptor {
   const [fd] = holding.fds;
   if (fd === undefined) throw new Error("a held file has a descriptor");
-  holding.users += 1;
-  let held = true;
-  return {
-    fd,
-    identity,
-    release() {
-      if (!held) return;
-      held = false;
-      holding.users -= 1;
-      if (holding.users > 0) return;
-      holdings.delete(key(identity));
-      for (const each of holding.fds) closeSync(each);
-    },
-  };
+  return new Held(fd, identity, holding);
+}
+
+class Held implements HeldDescriptor {
+  readonly fd: number;
+  readonly identity: FileIdentity;
+  #holding: Holding | undefined;
+
+  constructor(fd: number, identity: FileIdentity, holding: Holding) {
+    this.fd = fd;
+    this.identity = identity;
+    this.#holding = holding;
+    holding.users += 1;
+  }
+
+  release(): void {
+    const holding = this.#holding;
+    this.#holding = undefined;
+    if (holding === undefined) return;
+    holding.users -= 1;
+    if (holding.users > 0) return;
+    holdings.delete(key(this.identity));
+    for (const each of holding.fds) closeSync(each);
+  }
 }
 
 function identityOf(stat: { readonly dev: bigint; readonly ino: bigint }): FileIdentity {

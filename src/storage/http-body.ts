@@ -14,7 +14,7 @@ interface Flow {
  * What a body has to bring while its reader waits: nobody is held for ever by one that drips. In the system's time, like the timeouts of
  * the connection.
  */
-export interface Pace {
+export interface LeastSpeed {
   readonly graceMs: number;
   readonly slowestBytesPerMs: number;
 }
@@ -22,7 +22,7 @@ export interface Pace {
 /** The body of an answer as it comes. One reader; pieces are never used again by the connection. */
 export class HttpBody implements AsyncIterable<Uint8Array> {
   readonly #flow: Flow;
-  readonly #pace: Pace;
+  readonly #leastSpeed: LeastSpeed;
   readonly #typed: (error: unknown) => Error;
   readonly #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
@@ -33,9 +33,9 @@ export class HttpBody implements AsyncIterable<Uint8Array> {
   #waitedMs = 0;
   #receivedBytes = 0;
 
-  constructor(flow: Flow, pace: Pace, typed: (error: unknown) => Error) {
+  constructor(flow: Flow, leastSpeed: LeastSpeed, typed: (error: unknown) => Error) {
     this.#flow = flow;
-    this.#pace = pace;
+    this.#leastSpeed = leastSpeed;
     this.#typed = typed;
   }
 
@@ -88,7 +88,9 @@ export class HttpBody implements AsyncIterable<Uint8Array> {
     if (this.#waitingSinceMs === undefined) return false;
     this.#waitedMs += systemClock.monotonicMs() - this.#waitingSinceMs;
     this.#waitingSinceMs = undefined;
-    return this.#waitedMs > this.#pace.graceMs + this.#receivedBytes / this.#pace.slowestBytesPerMs;
+    return (
+      this.#waitedMs > this.#leastSpeed.graceMs + this.#receivedBytes / this.#leastSpeed.slowestBytesPerMs
+    );
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {

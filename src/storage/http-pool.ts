@@ -4,7 +4,7 @@ import type { Dispatcher } from "undici";
 import Pool from "undici/lib/dispatcher/pool.js";
 import { aborted } from "./abort.ts";
 import type { StorageDependencies } from "./dependencies.ts";
-import { HttpBody, type Pace } from "./http-body.ts";
+import { HttpBody, type LeastSpeed } from "./http-body.ts";
 import { httpError } from "./http-error.ts";
 
 /** Three SYNs (at 0, 1 and 3 s) fit: after a network that swallowed everything comes back, one is on its way within 2 s. */
@@ -63,7 +63,7 @@ export class HttpPool {
   readonly #pool: Dispatcher;
   readonly #origin: string;
   readonly #answerTimeoutMs: number;
-  readonly #pace: Pace;
+  readonly #leastSpeed: LeastSpeed;
   readonly #observe: HttpPoolOptions["observe"];
   /** As long as somebody holds it, V8 takes it for undici's too, which has the same bytes: optimizing the parser takes V8 30 MB. */
   protected readonly parser: WebAssembly.Module | undefined;
@@ -75,7 +75,7 @@ export class HttpPool {
     this.parser = options.compileForSize?.(parserCode());
     this.#answerTimeoutMs = options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS;
     const bodyIdleTimeoutMs = options.bodyIdleTimeoutMs ?? BODY_IDLE_TIMEOUT_MS;
-    this.#pace = { graceMs: bodyIdleTimeoutMs, slowestBytesPerMs: SLOWEST_ANSWER_BYTES_PER_MS };
+    this.#leastSpeed = { graceMs: bodyIdleTimeoutMs, slowestBytesPerMs: SLOWEST_ANSWER_BYTES_PER_MS };
     this.#pool = new Pool(origin, {
       connections,
       pipelining: 1,
@@ -97,7 +97,7 @@ export class HttpPool {
 
   #send(request: HttpRequest): Promise<HttpResponse> {
     return new Promise((resolve, reject) => {
-      const exchange = new Exchange(request, this.#origin, this.#pace, resolve, reject);
+      const exchange = new Exchange(request, this.#origin, this.#leastSpeed, resolve, reject);
       if (exchange.isOver) return;
       const { method, path, headers, body, answerTimeoutMs = this.#answerTimeoutMs } = request;
       this.#pool.dispatch(
@@ -130,7 +130,7 @@ function parserCode(): Uint8Array<ArrayBuffer> {
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: HttpRequest;
   readonly #origin: string;
-  readonly #pace: Pace;
+  readonly #leastSpeed: LeastSpeed;
   readonly #resolve: (response: HttpResponse) => void;
   readonly #reject: (error: unknown) => void;
   readonly #onAbort = () => this.#abort();
@@ -141,13 +141,13 @@ class Exchange implements Dispatcher.DispatchHandler {
   constructor(
     request: HttpRequest,
     origin: string,
-    pace: Pace,
+    leastSpeed: LeastSpeed,
     resolve: (response: HttpResponse) => void,
     reject: (error: unknown) => void,
   ) {
     this.#request = request;
     this.#origin = origin;
-    this.#pace = pace;
+    this.#leastSpeed = leastSpeed;
     this.#resolve = resolve;
     this.#reject = reject;
     if (request.signal?.aborted) this.#abort();
@@ -170,7 +170,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     headers: HttpResponse["headers"],
   ): void {
     if (status < 200) return;
-    this.#body = new HttpBody(controller, this.#pace, (error) => this.#typed(error));
+    this.#body = new HttpBody(controller, this.#leastSpeed, (error) => this.#typed(error));
     this.#resolve({ status, headers, body: this.#body });
   }
 

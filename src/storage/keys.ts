@@ -47,14 +47,32 @@ export function databaseKeys(name: string): DatabaseKeys {
       },
     );
   }
-  const prefix = `${name}/`;
-  return {
-    prefix,
-    ltx: (minTxid, maxTxid) => prefix + formatFilename({ minTxid, maxTxid }),
-    manifest: () => prefix + MANIFEST,
-    writer: () => prefix + WRITER,
-    parse: (key) => (key.startsWith(prefix) ? parseLeaf(key.slice(prefix.length)) : undefined),
-  };
+  return new OwnKeys(name);
+}
+
+/** A class, since each database that is open has some. */
+class OwnKeys implements DatabaseKeys {
+  readonly prefix: string;
+
+  constructor(name: string) {
+    this.prefix = `${name}/`;
+  }
+
+  ltx(minTxid: Txid, maxTxid: Txid): string {
+    return this.prefix + formatFilename({ minTxid, maxTxid });
+  }
+
+  manifest(): string {
+    return this.prefix + MANIFEST;
+  }
+
+  writer(): string {
+    return this.prefix + WRITER;
+  }
+
+  parse(key: string): StoredKind | undefined {
+    return key.startsWith(this.prefix) ? parseLeaf(key.slice(this.prefix.length)) : undefined;
+  }
 }
 
 /** The database that a key belongs to and what it stands for; undefined for foreign objects. */

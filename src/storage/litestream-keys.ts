@@ -44,7 +44,8 @@ export function parseVersion03Key(key: string): string | undefined {
 
 /** @param where buckets and folders have different levels. Errors: CONFIG_INVALID for a name that can't be one. */
 export function litestreamKeys(name: string, where: "bucket" | "folder"): LtxKeys {
-  const { prefix, writer } = databaseKeys(name);
+  const own = databaseKeys(name);
+  const { prefix } = own;
   const levelFolder = (level: number) =>
     where === "folder" ? `ltx/${level}` : level.toString(16).padStart(4, "0");
   return {
@@ -53,6 +54,6 @@ export function litestreamKeys(name: string, where: "bucket" | "folder"): LtxKey
       const level = minTxid === maxTxid ? LIVE_LEVEL : SNAPSHOT_LEVEL;
       return `${prefix}${levelFolder(level)}/${formatLitestreamFilename({ minTxid, maxTxid })}`;
     },
-    writer,
+    writer: () => own.writer(),
   };
 }

@@ -101,7 +101,7 @@ const operation = fc.oneof(
 
 test("more than it keeps in memory: what leaves it is written, and nothing of it shows up elsewhere", () => {
   const table = PageTable.create(newPath(), 512);
-  const [windows, inWindow] = [800, 128];
+  const [windows, inWindow] = [1600, 64];
   for (let i = 0; i < windows; i += 1)
     table.write(i * inWindow + 1 + (i % inWindow), 1, entries([FLAG | BigInt(i)]));
   for (let i = 0; i < windows; i += 1) {
