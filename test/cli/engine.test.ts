@@ -3,10 +3,10 @@ import { compilerForSize, Engine } from "../../src/cli/engine.ts";
 import type { WalrustEvent } from "../../src/events.ts";
 import { ManualClock } from "../helpers/manual-clock.ts";
 
-const PUBLISHED: WalrustEvent = {
+const PUBLISHED = {
   ...{ database: "app", type: "published", file: "0000/1-1.ltx", minTxid: 1n, maxTxid: 1n },
   ...{ pages: 1, sizeBytes: 100, lagMs: 5 },
-};
+} satisfies WalrustEvent;
 
 function begin() {
   const clock = new ManualClock();
@@ -17,9 +17,9 @@ function begin() {
   });
   const heard = vi.fn();
   const tell = new Engine(clock, setFlag).hearing(heard);
-  const publish = async (perSecond: number, seconds: number) => {
+  const publish = async (perSecond: number, seconds: number, commits = 1) => {
     for (let second = 0; second < seconds; second += 1) {
-      for (let count = 0; count < perSecond; count += 1) tell(PUBLISHED);
+      for (let count = 0; count < perSecond; count += 1) tell({ ...PUBLISHED, maxTxid: BigInt(commits) });
       await clock.advance(1000);
     }
   };
@@ -27,6 +27,9 @@ function begin() {
 }
 
 const isSmall = (flags: ReadonlyMap<string, string>) => flags.get("--interrupt-budget") === "1000000";
+
+const collectsEarly = (flags: ReadonlyMap<string, string>) =>
+  flags.get("--incremental-marking-soft-trigger") === "50";
 
 describe("V8's flags in a daemon", () => {
   test.each([
@@ -39,7 +42,20 @@ describe("V8's flags in a daemon", () => {
     const { flags, publish } = begin();
     await publish(perSecond, 10);
     expect(isSmall(flags)).toBe(expected);
-    expect(flags.get("--incremental-marking-soft-trigger")).toBe("50");
+    expect(collectsEarly(flags)).toBe(true);
+  });
+
+  test.each([
+    ["five hundred databases, two commits in each file", 480, 2, true],
+    ["one database, thousands of commits in each file", 1, 2600, true],
+    ["one database at full speed", 1, 4000, false],
+    ["five hundred databases, twenty commits in each file", 480, 20, false],
+  ])("garbage: %s", async (_, perSecond, commits, expected) => {
+    const { flags, publish } = begin();
+    await publish(perSecond, 10, commits);
+    expect(collectsEarly(flags)).toBe(expected);
+    await publish(1, 10);
+    expect(collectsEarly(flags), "and when it is over").toBe(true);
   });
 
   test("a load that becomes less stays one down to its half, and ends below", async () => {
