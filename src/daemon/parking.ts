@@ -39,6 +39,7 @@ export interface ParkedDatabase {
   look(): void;
 }
 
+/** With its places in both rooms. A class, since each database that is open has one. */
 class InRoom implements Begun {
   readonly #connected: Room;
   #leave: (() => void) | undefined;

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { addNotes, contentOf, expectRestored, openApplication } from "../helpers/e2e/application.ts";
 import { scene } from "../helpers/e2e/scene.ts";
 import { restored, startWatch } from "../helpers/e2e/walrust.ts";
+import { changePageSize } from "../helpers/sqlite/temp-database.ts";
 
 test("every page size: first copy, increments, the end", async () => {
   const at = scene();
@@ -68,10 +69,7 @@ test("the page size changes while it is watched: a new snapshot, and the same da
   await watch.untilPublished("app");
   // Only outside WAL mode can VACUUM change the page size, so the daemon must have let go: it is stopped in between.
   await watch.drain();
-  app.pragma("journal_mode = DELETE");
-  app.pragma("page_size = 8192");
-  app.exec("VACUUM");
-  app.pragma("journal_mode = WAL");
+  changePageSize(app, 8192);
   addNotes(app, 5);
   const again = startWatch(at, { databases: [path] });
   await again.untilEvent("snapshot");
