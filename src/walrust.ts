@@ -108,8 +108,7 @@ export class OpenedWalrust {
     const requests = this.#requests;
     const asked = { clock, log, version, requests, storage: this.url, events: options.events };
     const { events, onStarted, reload, close } = await startMonitoring(settings, asked);
-    const abort = new AbortController().signal; // whoever wants the end at once ends the process
-    const shared = { storage: this.#storage, clock, log, events, stop, abort, version, onStarted };
+    const shared = { storage: this.#storage, clock, log, events, stop, version, onStarted };
     try {
       const heard = config && { config: alsoTaken(config, reload) };
       return await runDaemon({ settings, matches: expandGlobs, ...shared, ...heard });
@@ -131,7 +130,7 @@ export class OpenedWalrust {
     await assertDriverLoads();
     const { clock, log } = this.#dependencies;
     await this.#storage.check({ signal: stop });
-    const options = { settings, storage: this.#storage, clock, log, events, stop, abort: stop };
+    const options = { settings, storage: this.#storage, clock, log, events, abort: stop };
     return snapshotNow(database, await taskDependencies(options));
   }
 

@@ -182,7 +182,7 @@ export class ActiveTask {
 
   /** Never rejects. */
   async run(): Promise<TaskEnd> {
-    const { clock, daemon } = this.#deps;
+    const { clock, daemon, abort } = this.#deps;
     const stop = this.#stop.signal;
     let before: Before = this.#parked === undefined ? {} : { parked: this.#parked };
     for (;;) {
@@ -208,14 +208,14 @@ export class ActiveTask {
           this.#tell({ type: "fenced", error: failure });
           return this.#ended(false, failure);
         }
-        // that an opening ends with its stop is no trouble
-        if (stop.aborted && failure.code === "ABORTED") return this.#ended(false, failure);
-        if (stop.aborted || daemon.once) {
+        const isLast = (stop.aborted || daemon.once) && !this.#backoff.mayPass(failure);
+        if (isLast || abort.aborted) {
           this.#backoff.gaveUp(failure);
           return this.#ended(false, failure);
         }
         const retryAtMs = this.#backoff.failed(failure);
-        await clock.sleep(retryAtMs - clock.monotonicMs(), { signal: stop }).catch(() => {});
+        const signal = stop.aborted ? abort : stop;
+        await clock.sleep(retryAtMs - clock.monotonicMs(), { signal }).catch(() => {});
       }
     }
   }
@@ -238,6 +238,7 @@ export class ActiveTask {
   async #serveOnce(stop: AbortSignal, before: Before): Promise<RoundEnd> {
     const begun = await this.#deps.parking.begin();
     try {
+      this.#deps.abort.throwIfAborted();
       return await this.#openAndServe(stop, before, begun);
     } finally {
       begun.settled();
@@ -257,15 +258,11 @@ export class ActiveTask {
     const lock = await DatabaseLock.acquireIn(folder, database, controlSocket);
     parking.opened();
     try {
-      // one that was written to while it was parked, or whose log went astray at the stop, is drained like all others
+      const writer = await this.#lease(folder, before.parked?.lease, () => begun.settled());
+      // one that was open has made its first copy
       const wasOpen = before.parked !== undefined || before.gap !== undefined;
-      const signal = daemon.once || wasOpen ? this.#deps.abort : stop;
-      const writer = await this.#lease(folder, before.parked?.lease, {
-        signal,
-        onWait: () => begun.settled(),
-      });
-      const opening = { folder, writer, signal, observe, ...(!wasOpen && { room: () => begun.connects() }) };
-      const replica = await this.#open(opening, before);
+      const room = wasOpen ? undefined : () => begun.connects();
+      const replica = await this.#open({ folder, writer, observe, ...(room && { room }) }, before);
       try {
         if (before.parked === undefined) begun.opened(sizeOf(replica));
         else begun.settled(); // it was woken because it is in use
@@ -290,9 +287,9 @@ export class ActiveTask {
   async #lease(
     folder: ShadowFolder,
     parked: ParkedLease | undefined,
-    { signal, onWait }: { readonly signal: AbortSignal; readonly onWait: () => void },
+    onWait: () => void,
   ): Promise<ParkableLease> {
-    const { storage, clock, self, newWriterId, daemon, onceHeld, log } = this.#deps;
+    const { storage, clock, self, newWriterId, daemon, onceHeld, log, abort: signal } = this.#deps;
     const { name } = this.#database();
     const options: LeaseOptions = {
       ...{ storage, name, folder, clock, self, newWriterId, signal },
@@ -312,14 +309,14 @@ export class ActiveTask {
   }
 
   #open(
-    opening: Pick<OpenReplicaOptions, "folder" | "writer" | "signal" | "observe" | "room">,
+    opening: Pick<OpenReplicaOptions, "folder" | "writer" | "observe" | "room">,
     { gap, parked }: Before,
   ): Promise<Replica> {
-    const { storage, layout, clock, cores, scanCore, limitWork, self } = this.#deps;
+    const { storage, layout, clock, cores, scanCore, limitWork, self, abort: signal } = this.#deps;
     const { path, name } = this.#database();
     return openReplica({
       ...{ path, name, layout, storage, clock, boot: self.boot, cores, scanCore, limit: limitWork },
-      ...opening,
+      ...{ ...opening, signal },
       manifestIntervalMs: () => this.#database().sync.manifestIntervalMs,
       ...(gap !== undefined && { gap }),
       ...(parked !== undefined && { known: parked.rest.copy }),

@@ -32,11 +32,17 @@ export class Backoff {
 
   /** @returns when to try again, on the monotonic clock */
   failed(error: WalrustError): number {
+    const mayPass = this.mayPass(error);
     const nowMs = this.#count();
-    const mayPass = error.code === "DATABASE_LOCKED" && nowMs - this.#sinceMs < PASSING_LOCK_MS;
     if (this.#isTold || !mayPass) this.#tellFailed(error);
     if (!error.retryable) return nowMs + HOPELESS_MS;
     return nowMs + Math.min(LONGEST_MS, FIRST_MS * 2 ** (this.#attempts - 1));
+  }
+
+  /** Whether this failure is one of those that go by themselves. */
+  mayPass(error: WalrustError): boolean {
+    const forMs = this.#attempts === 0 ? 0 : this.#clock.monotonicMs() - this.#sinceMs;
+    return error.code === "DATABASE_LOCKED" && forMs < PASSING_LOCK_MS;
   }
 
   /** It is not tried again: told, whatever it is. */

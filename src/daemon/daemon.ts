@@ -40,14 +40,20 @@ export interface DaemonOptions {
   readonly version: string;
   /** Called once, at the start, with what tells the status of every database that is watched at the time. */
   readonly onStarted?: (statuses: () => readonly DatabaseStatus[]) => void;
-  /** Ends the daemon after a drain. */
+  /** Ends the daemon after a drain, which is given half a minute. */
   readonly stop: AbortSignal;
-  /** Ends it at once. */
+}
+
+export interface TaskOptions
+  extends Pick<DaemonOptions, "settings" | "storage" | "clock" | "events" | "log"> {
+  /** Ends all work at once. */
   readonly abort: AbortSignal;
 }
 
 /** How often patterns are looked up for files that appeared or vanished. */
 const GLOB_INTERVAL_MS = 5000;
+/** How long the drain may take, of all databases, before what is left stays for the next start. */
+const DRAIN_LIMIT_MS = 30_000;
 /** Three for long work, one for scans. */
 const MAX_CORES = 4;
 
@@ -62,7 +68,7 @@ export async function runDaemon(options: DaemonOptions): Promise<readonly TaskRe
 
 /** What the tasks of one process share. */
 export async function taskDependencies(
-  options: Omit<DaemonOptions, "matches" | "version" | "onStarted" | "stop">,
+  options: TaskOptions,
   {
     controlSocket = "",
     watcher = { setBusy: () => {} },
@@ -114,6 +120,8 @@ class Daemon {
   /** Paths of databases that somebody was told about. */
   readonly #refused = new Set<string>();
   readonly #follower: ConfigFollower | undefined;
+  /** The drain takes too long. */
+  readonly #late = new AbortController();
   #upkeep: Upkeep | undefined;
   #settings: Settings;
   #next: NewSettings | undefined;
@@ -144,17 +152,21 @@ class Daemon {
   }
 
   async run(): Promise<readonly TaskResult[]> {
-    const { settings, storage, stop } = this.#options;
+    const { settings, storage, clock, stop } = this.#options;
     await storage.check({ signal: stop });
     const control = settings.daemon.once ? undefined : await this.#listen();
     this.#options.onStarted?.(() => this.#statuses());
-    stop.addEventListener("abort", () => this.#stopAll(), { once: true });
+    let cancelLimit = () => {};
+    const drain = () => {
+      cancelLimit = clock.schedule(DRAIN_LIMIT_MS, () => this.#late.abort(tooLate()));
+      this.#stopAll();
+    };
+    stop.addEventListener("abort", drain, { once: true });
     try {
-      const shared = await taskDependencies(this.#options, {
-        controlSocket: control?.path ?? "",
-        watcher: this.#watcher,
-        onMove: this.#garbage.note,
-      });
+      const shared = await taskDependencies(
+        { ...this.#options, abort: this.#late.signal },
+        { controlSocket: control?.path ?? "", watcher: this.#watcher, onMove: this.#garbage.note },
+      );
       const deps = this.#beginUpkeep(shared);
       await this.#refuseIfAllFailed(await this.#adjust(deps));
       if (!settings.daemon.once) await this.#follow(deps);
@@ -163,6 +175,7 @@ class Daemon {
     } finally {
       this.#stopAll();
       await this.#allEnded();
+      cancelLimit();
       this.#garbage.close();
       await this.#upkeep?.close();
       await this.#watcher.close();
@@ -295,7 +308,10 @@ class Daemon {
     if (first && failures.every((failure) => failure !== undefined)) throw first;
   }
 
-  /** Until the stop, or until no database is left and no pattern may bring one: takes up new files and new settings. */
+  /**
+   * Until the stop, or until no database is left and no pattern may bring one: takes up new files and new settings. What appeared or vanished just
+   * before the stop is taken up too: the host may be gone before a next start.
+   */
   async #follow(deps: TaskDependencies): Promise<void> {
     const { stop, clock } = this.#options;
     stop.addEventListener("abort", () => this.#waker.wake(), { once: true });
@@ -307,6 +323,7 @@ class Daemon {
         await this.#waker.sleepUntil(clock.monotonicMs() + intervalMs);
         if (!stop.aborted) await this.#takeNews(deps);
       }
+      await this.#adjust(deps);
     } finally {
       over.abort();
       await following;
@@ -351,6 +368,9 @@ class Daemon {
     );
   }
 }
+
+const tooLate = () =>
+  new WalrustError("ABORTED", `not done within ${DRAIN_LIMIT_MS / 1000} s after the stop`);
 
 /** How it went; never rejects. */
 type FirstOpening = Promise<WalrustError | undefined>;

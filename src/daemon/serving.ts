@@ -53,8 +53,6 @@ export type ServingEnd =
 /** A database that could be parked by then would be. */
 const SETTLED_MS = 5_000;
 const CURSOR_INTERVAL_MS = 10_000;
-/** How long a drain may take before what is left stays for the next start. */
-const DRAIN_LIMIT_MS = 30_000;
 
 /** Serves one open database: captures, publishes, hands over, takes snapshots, until a gap or the stop. */
 export class Serving {
@@ -283,10 +281,7 @@ export class Serving {
 
   /** The last sync: everything committed until now is published, if storage lets us. */
   async #drain(): Promise<ServingEnd> {
-    const { abort, clock } = this.#options;
-    const late = new AbortController();
-    const cancel = clock.schedule(DRAIN_LIMIT_MS, () => late.abort(new Error("the drain took too long")));
-    const signal = AbortSignal.any([abort, late.signal]);
+    const { abort: signal } = this.#options;
     let isCaptured = false;
     try {
       await this.#work;
@@ -304,8 +299,6 @@ export class Serving {
       if (failure.code === "STORAGE_FENCED") throw failure;
       this.#options.backoff.gaveUp(failure);
       if (!isCaptured) await nameLastFiles(this.#replica, this.#options);
-    } finally {
-      cancel();
     }
     // the last close lets SQLite delete the log
     if (!this.#replica.capture.pending.isEmpty) this.#replica.capture.drain();

@@ -29,7 +29,6 @@ class Scene {
   readonly errors: string[] = [];
   readonly told: string[] = [];
   readonly #stop = new AbortController();
-  readonly #abort = new AbortController();
   #result: Promise<readonly TaskResult[]> | undefined;
   #ended = false;
   #reload: () => void = () => {};
@@ -61,7 +60,7 @@ class Scene {
     );
     writeFileSync(join(this.folder, "walrust.toml"), "");
     this.#result = runDaemon({
-      ...{ settings, storage, clock, stop: this.#stop.signal, abort: this.#abort.signal, version: "1" },
+      ...{ settings, storage, clock, stop: this.#stop.signal, version: "1" },
       events: (event) => this.events.push(event),
       log: {
         ...silentLog,
@@ -88,7 +87,6 @@ class Scene {
     };
     this.#result.then(end, end);
     onTestFinished(async () => {
-      this.#abort.abort();
       await this.stop().catch(() => {});
     });
   }
@@ -287,6 +285,24 @@ describe("patterns", () => {
     expect(await scene.rowsOf("tenant")).toBe(6);
   });
 
+  test("what appeared, vanished or was replaced in the last moment before the stop", async () => {
+    const scene = new Scene();
+    const gone = scene.database("gone.db", 6);
+    const old = scene.database("replaced.db", 4);
+    scene.start([], { matching: true });
+    await scene.until(() => scene.has("gone", 1n) && scene.has("replaced", 1n));
+    await scene.clock.advance(10_000);
+    scene.database("new.db", 7);
+    for (const app of [gone, old]) remove(app);
+    scene.database("replaced.db", 9);
+    const results = await scene.stop();
+    expect(results.toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual([
+      { name: "new", isComplete: true, error: undefined },
+      { name: "replaced", isComplete: true, error: undefined },
+    ]);
+    expect([await scene.rowsOf("new"), await scene.rowsOf("replaced")]).toEqual([7, 9]);
+  });
+
   test("two with one name: the second is refused, and said; the first goes on", async () => {
     const scene = new Scene();
     scene.database("same.db", 4);
@@ -314,6 +330,40 @@ describe("patterns", () => {
     await scene.until(() => scene.has("new", 1n));
     await scene.stop();
     expect(await scene.rowsOf("new")).toBe(6);
+  });
+});
+
+describe("the stop", () => {
+  const names = Array.from({ length: 20 }, (_, index) => `d${index}`);
+
+  test("comes while databases are opened for the first time: all of them are stored", async () => {
+    const scene = new Scene();
+    for (const name of names) scene.database(`${name}.db`, 5);
+    scene.start(names.map((name) => `${name}.db`));
+    await scene.until(() => scene.events.some(({ type }) => type === "opened"));
+    expect(
+      names.every((name) => scene.has(name, 1n)),
+      "some are still to come",
+    ).toBe(false);
+    expect((await scene.stop()).filter(({ isComplete }) => isComplete)).toHaveLength(names.length);
+    expect(await Promise.all(names.map((name) => scene.rowsOf(name)))).toEqual(names.map(() => 5));
+  });
+
+  test("storage answers no more: it ends after half a minute, and each says why", async () => {
+    const scene = new Scene();
+    const apps = names.map((name) => scene.database(`${name}.db`, 5));
+    scene.start(names.map((name) => `${name}.db`));
+    await scene.until(() => names.every((name) => scene.has(name, 1n)));
+    for (const app of apps) insert(app);
+    scene.storage.fault = () => ({ kind: "never" });
+    const startMs = scene.clock.monotonicMs();
+    const results = await scene.stop();
+    expect(results.map(({ isComplete, error }) => `${isComplete} ${error?.code}`)).toEqual(
+      names.map(() => "false ABORTED"),
+    );
+    const tookMs = scene.clock.monotonicMs() - startMs;
+    expect(tookMs).toBeGreaterThanOrEqual(30_000);
+    expect(tookMs).toBeLessThan(32_000);
   });
 });
 
@@ -442,3 +492,10 @@ describe("settings that are read again", () => {
     expect(await scene.stop()).toMatchObject([{ name: "a", isComplete: false }]);
   });
 });
+
+/** The file with all that belongs to it, as an application that deletes it does. */
+function remove(app: Database.Database): void {
+  const { name: path } = app;
+  app.close();
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true });
+}

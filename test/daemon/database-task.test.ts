@@ -598,19 +598,6 @@ describe("stop", () => {
     await stage.expectWhole();
   });
 
-  test("with a storage that never answers: ends after its limit", async () => {
-    const stage = new Stage();
-    const watched = await Watched.begin(stage);
-    stage.storage.fault = ({ operation }) =>
-      operation === "upload"
-        ? { kind: "before", error: new WalrustError("STORAGE_TIMEOUT", "slow") }
-        : undefined;
-    insert(stage.app);
-    const atMs = stage.clock.monotonicMs();
-    expect((await watched.stop()).isComplete).toBe(false);
-    expect(stage.clock.monotonicMs() - atMs).toBeLessThanOrEqual(31_000);
-  });
-
   test("before it could be opened: ends at once, with the error", async () => {
     const stage = new Stage();
     takeAway(stage);
@@ -618,6 +605,33 @@ describe("stop", () => {
     await stage.clock.advance(1000);
     expect(await watched.stop()).toMatchObject({ isComplete: false });
     expect(DatabaseLock.holder(stage.folder.lock)).toBeUndefined();
+  });
+
+  test.each([
+    ["at the stop", false],
+    ["once", true],
+  ])("an application that ends has it locked for a moment: waited for, %s", async (_, once) => {
+    const stage = new Stage();
+    stage.app.pragma("locking_mode=EXCLUSIVE");
+    insert(stage.app);
+    const watched = new Watched(stage, { daemon: { once } });
+    if (!once) watched.task.stop();
+    await stage.clock.advance(2000);
+    stage.app.close();
+    await stage.clock.advance(2000);
+    expect(await watched.result).toMatchObject({ isComplete: true });
+    expect(watched.of("sync_failed")).toEqual([]);
+    openApp(stage.path);
+    await stage.expectWhole();
+  });
+
+  test("an application has it locked for good: it ends with that", async () => {
+    const stage = new Stage();
+    stage.app.pragma("locking_mode=EXCLUSIVE");
+    insert(stage.app);
+    const watched = new Watched(stage);
+    expect(await watched.stop()).toMatchObject({ isComplete: false, error: { code: "DATABASE_LOCKED" } });
+    expect(watched.of("sync_failed")).toHaveLength(1);
   });
 });
 

@@ -78,7 +78,7 @@ const handovers: Case["see"] = async (stage, settings) => {
 /** A whole daemon, since upkeep is its own and not that of a task; resolves with what it tells once it watches. */
 async function daemon(stage: Stage, { first, later }: Given): Promise<WalrustEvent[]> {
   const events: WalrustEvent[] = [];
-  const [stop, abort] = [new AbortController(), new AbortController()];
+  const stop = new AbortController();
   let isOver = false;
   const settings = (own: DatabaseSettings) =>
     ({
@@ -103,7 +103,7 @@ async function daemon(stage: Stage, { first, later }: Given): Promise<WalrustEve
     settings: settings(first),
     ...(later !== first && { config }),
     ...{ storage: stage.storage, clock: stage.clock, log: silentLog, version: "1", matches: async () => [] },
-    ...{ stop: stop.signal, abort: abort.signal, events: (event) => events.push(event) },
+    ...{ stop: stop.signal, events: (event) => events.push(event) },
   }).finally(() => {
     isOver = true;
   });

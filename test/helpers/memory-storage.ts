@@ -24,12 +24,19 @@ export interface StorageCall {
 }
 
 /**
- * What goes wrong with a call. `before`: it has no effect. `after`: it has its effect, and the answer is
- * lost; a read or a list has given `units` bytes or entries by then.
+ * What goes wrong with a call. `before`: it has no effect. `never`: nor does it, and no answer comes. `after`: it has its effect, and the
+ * answer is lost; a read or a list has given `units` bytes or entries by then.
  */
 export type Fault =
   | { readonly kind: "before"; readonly error: WalrustError }
-  | { readonly kind: "after"; readonly error: WalrustError; readonly units?: number };
+  | { readonly kind: "never" }
+  | LostAnswer;
+
+interface LostAnswer {
+  readonly kind: "after";
+  readonly error: WalrustError;
+  readonly units?: number;
+}
 
 export interface MemoryStorageOptions {
   readonly conditionalPut?: boolean;
@@ -146,9 +153,7 @@ export class MemoryStorage implements Storage {
   }
 
   async *read(key: string, options: ReadOptions = {}): AsyncIterable<Uint8Array> {
-    const fault = this.#begin("read", key, options);
-    await Promise.resolve();
-    if (fault?.kind === "before") throw fault.error;
+    const fault = await reach(this.#begin("read", key, options), options);
     const { body, etag } = this.#entry(key);
     const from = Math.min(options.offset ?? 0, body.length);
     const to = Math.min(from + (options.length ?? body.length), body.length);
@@ -176,9 +181,7 @@ export class MemoryStorage implements Storage {
   }
 
   async *list(prefix: string, options: CallOptions = {}): AsyncIterable<StoredObject> {
-    const fault = this.#begin("list", prefix, options);
-    await Promise.resolve();
-    if (fault?.kind === "before") throw fault.error;
+    const fault = await reach(this.#begin("list", prefix, options), options);
     let given = 0;
     for (const key of this.keys()) {
       if (fault && given >= (fault.units ?? 0)) break;
@@ -207,10 +210,8 @@ export class MemoryStorage implements Storage {
     options: CallOptions,
     effect: () => T,
   ): Promise<T> {
-    const fault = this.#begin(operation, key, options);
-    await Promise.resolve();
+    const fault = await reach(this.#begin(operation, key, options), options);
     options.signal?.throwIfAborted();
-    if (fault?.kind === "before") throw fault.error;
     const result = effect();
     if (fault) throw fault.error;
     return result;
@@ -246,6 +247,16 @@ export class MemoryStorage implements Storage {
     const holds = condition.kind === "absent" ? etag === undefined : etag === condition.etag;
     if (!holds) throw new WalrustError("STORAGE_CONFLICT", `${key}: the condition does not hold`);
   }
+}
+
+/** Until the call has its effect. Errors: that of a fault before it. */
+async function reach(fault: Fault | undefined, { signal }: CallOptions): Promise<LostAnswer | undefined> {
+  await Promise.resolve();
+  if (fault?.kind === "before") throw fault.error;
+  if (fault?.kind !== "never") return fault;
+  return new Promise((_, reject) => {
+    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
 }
 
 /** Not `slice`: that of a Buffer shares its memory. */
