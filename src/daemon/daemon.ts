@@ -162,6 +162,7 @@ class Daemon {
       this.#stopAll();
     };
     stop.addEventListener("abort", drain, { once: true });
+    if (stop.aborted) drain();
     try {
       const shared = await taskDependencies(
         { ...this.#options, abort: this.#late.signal },
