@@ -208,6 +208,8 @@ export class ActiveTask {
           this.#tell({ type: "fenced", error: failure });
           return this.#ended(false, failure);
         }
+        // that an opening ends with the process is no trouble
+        if (abort.aborted && failure.code === "ABORTED") return this.#ended(false, failure);
         const isLast = (stop.aborted || daemon.once) && !this.#backoff.mayPass(failure);
         if (isLast || abort.aborted) {
           this.#backoff.gaveUp(failure);

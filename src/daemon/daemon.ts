@@ -120,8 +120,8 @@ class Daemon {
   /** Paths of databases that somebody was told about. */
   readonly #refused = new Set<string>();
   readonly #follower: ConfigFollower | undefined;
-  /** The drain takes too long. */
-  readonly #late = new AbortController();
+  /** Ends all work at once: the drain took too long, or there is no use in any. */
+  readonly #halt = new AbortController();
   #upkeep: Upkeep | undefined;
   #settings: Settings;
   #next: NewSettings | undefined;
@@ -158,14 +158,14 @@ class Daemon {
     this.#options.onStarted?.(() => this.#statuses());
     let cancelLimit = () => {};
     const drain = () => {
-      cancelLimit = clock.schedule(DRAIN_LIMIT_MS, () => this.#late.abort(tooLate()));
+      cancelLimit = clock.schedule(DRAIN_LIMIT_MS, () => this.#halt.abort(tooLate()));
       this.#stopAll();
     };
     stop.addEventListener("abort", drain, { once: true });
     if (stop.aborted) drain();
     try {
       const shared = await taskDependencies(
-        { ...this.#options, abort: this.#late.signal },
+        { ...this.#options, abort: this.#halt.signal },
         { controlSocket: control?.path ?? "", watcher: this.#watcher, onMove: this.#garbage.note },
       );
       const deps = this.#beginUpkeep(shared);
@@ -173,6 +173,9 @@ class Daemon {
       if (!settings.daemon.once) await this.#follow(deps);
       await this.#allEnded();
       return [...this.#ended.values()].map(({ result }) => result);
+    } catch (error) {
+      this.#halt.abort(new WalrustError("ABORTED", "stopped before it was done", { cause: error }));
+      throw error;
     } finally {
       this.#stopAll();
       await this.#allEnded();

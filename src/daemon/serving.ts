@@ -213,17 +213,14 @@ export class Serving {
   }
 
   #nextWork(): Promise<void> | undefined {
-    const { clock, abort, backoff } = this.#options;
+    const { clock, abort: signal } = this.#options;
     const nowMs = clock.monotonicMs();
     const isDue = (atMs: number | undefined) => atMs !== undefined && atMs <= nowMs;
-    const succeeds = async (work: () => Promise<unknown>) => {
-      await work();
-      backoff.succeeded();
-    };
-    if (isDue(this.#publishAtMs)) return this.#attempt(() => succeeds(() => this.#publish(abort)));
+    if (isDue(this.#publishAtMs)) return this.#attempt("storage", () => this.#publish(signal));
     if (isDue(this.#manifestAtMs))
-      return this.#attempt(() => succeeds(() => this.#replica.writeManifest({ signal: abort })));
-    if (isDue(this.#cursorAtMs)) return this.#attempt(() => this.#saveCursor(nowMs));
+      return this.#attempt("storage", () => this.#replica.writeManifest({ signal }));
+    if (isDue(this.#cursorAtMs)) return this.#attempt("disk", () => this.#saveCursor(nowMs));
+    if (isDue(this.#checkAtMs)) return this.#attempt("storage", () => this.#replica.checkStorage({ signal }));
     return undefined;
   }
 
@@ -242,14 +239,13 @@ export class Serving {
   async #saveCursor(nowMs: number): Promise<void> {
     this.#lastCursorMs = nowMs;
     await this.#replica.saveCursor();
-    const { capture, manifest } = this.#replica;
-    // it may have been this that failed, and nothing else will come to show that it is over
-    if (capture.pending.isEmpty && !manifest.isDirty) this.#options.backoff.succeeded();
   }
 
-  async #attempt(work: () => Promise<void>): Promise<void> {
+  /** An answer of storage ends the trouble. */
+  async #attempt(where: "storage" | "disk", work: () => Promise<unknown>): Promise<void> {
     try {
       await work();
+      if (where === "storage") this.#options.backoff.succeeded();
     } catch (error) {
       this.#failed(toWalrustError(error));
     }
@@ -323,6 +319,14 @@ export class Serving {
     return this.#replica.cursorIsStale ? this.#lastCursorMs + CURSOR_INTERVAL_MS : undefined;
   }
 
+  /** Something has failed, the cursor or a snapshot that was asked for, and nothing is left to be done that would show that all is well again. */
+  get #checkAtMs(): number | undefined {
+    if (!this.#options.backoff.isTroubled || !this.#snapshots.isIdle) return undefined;
+    const isDone = this.#replica.capture.pending.isEmpty && !this.#replica.manifest.isDirty;
+    const isLeft = this.#replica.cursorIsStale || this.#snapshots.dueAtMs(this.#lastCommitMs) !== undefined;
+    return isDone && !isLeft ? this.#retryAtMs : undefined;
+  }
+
   get #looks(): PollFacts {
     const isPending = !this.#replica.capture.pending.isEmpty;
     const times = { lastPollMs: this.#lastPollMs, lastCommitMs: this.#lastCommitMs };
@@ -332,7 +336,9 @@ export class Serving {
   #nextMs(): number {
     const handover = this.#handovers.dueAtMs(this.#lastCommitMs);
     const snapshot = this.#snapshots.dueAtMs(this.#lastCommitMs);
-    const work = this.#work ? undefined : soonest(this.#publishAtMs, this.#manifestAtMs, this.#cursorAtMs);
+    const work = this.#work
+      ? undefined
+      : soonest(this.#publishAtMs, this.#manifestAtMs, this.#cursorAtMs, this.#checkAtMs);
     return soonest(pollAt(this.#looks, this.#options.sync()), handover, snapshot, work);
   }
 

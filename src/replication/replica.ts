@@ -109,6 +109,11 @@ export class Replica {
     if (this.#publisher !== undefined) await this.manifest.write(this.#publisher.published, options);
   }
 
+  /** Asks storage, and changes nothing there. Errors: see WriterLease.check. */
+  async checkStorage(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    await this.#options.writer.check(options);
+  }
+
   /** The cursor on disk is older than what storage has, or names another place in the log. */
   get cursorIsStale(): boolean {
     const { published } = this;

@@ -58,6 +58,8 @@ export interface WriterLease {
    * in a row within 15 s cost no request. Errors: those of the work and of storage; STORAGE_FENCED: whatever it did does not count.
    */
   hold<T>(work: (signal: AbortSignal) => Promise<T>, options?: CallOptions): Promise<T>;
+  /** Asks storage whether the right is still ours, also if it said so a moment ago. Errors: those of storage; STORAGE_FENCED. */
+  check(options?: CallOptions): Promise<void>;
 }
 
 export interface ParkableLease extends WriterLease {
@@ -204,7 +206,7 @@ class StoredLease implements ParkableLease {
       isLooking = false;
       cancel = clock.schedule(CHECK_MS, () => {
         isLooking = true;
-        this.#check(ended.signal)
+        this.check({ signal: ended.signal })
           .catch(() => this.#fenced && ended.abort(this.#fenced)) // a look that failed otherwise is made again after the work
           .finally(() => isOver || lookLater());
       });
@@ -223,11 +225,12 @@ class StoredLease implements ParkableLease {
     const monotonicAgeMs = clock.monotonicMs() - this.#checked.monotonicMs;
     const wallAgeMs = clock.now() - this.#checked.wallMs;
     const isFresh = monotonicAgeMs < CHECK_MS && wallAgeMs < CHECK_MS && wallAgeMs > -CHECK_MS;
-    if (!isFresh) await this.#check(signal);
+    if (!isFresh) await this.check(signal && { signal });
   }
 
-  /** Looks whether the record is still ours, and puts it back where it was deleted or is older than ours. */
-  async #check(signal: AbortSignal | undefined): Promise<void> {
+  /** Also puts the record back where it was deleted or is older than ours. */
+  async check({ signal }: CallOptions = {}): Promise<void> {
+    if (this.#fenced) throw this.#fenced;
     for (let tries = 1; ; tries += 1) {
       const { record, condition, askedAt } = await this.#look(signal);
       const isOurs =
@@ -260,7 +263,7 @@ class StoredLease implements ParkableLease {
     const waitMs = Math.min(GRACE_MS, wallMs - clock.now());
     if (waitMs <= 0) return;
     await clock.sleep(waitMs, signal && { signal });
-    await this.#check(signal);
+    await this.check(signal && { signal });
   }
 
   async #look(signal = this.#options.signal): Promise<Stored> {

@@ -85,7 +85,7 @@ class Planning {
     this.#ledTo = new Set(incrementalsOf(this.#chains.attached).map(({ maxTxid }) => maxTxid));
     const timeline = timelineOf(knownFiles(files));
     this.#times = new Map(timeline.map(({ txid, timestampMs }) => [txid, timestampMs]));
-    this.#gfs = keptByGfs(this.#dated(files.present), retention);
+    this.#gfs = keptByGfs(this.#dated(this.#settled()), retention);
     this.#gfsOfAll = new Set(keptByGfs(this.#dated(knownFiles(files)), retention).keys());
     this.#base = baseOf(this.#gfs);
     const fine = finePoints(
@@ -101,6 +101,11 @@ class Planning {
     const wanted = [...fine, ...this.#unsettledHangOn()];
     this.#points = [...new Set([...this.#snapshotsInFineHistory(), ...wanted])].sort(ascending);
     this.#needed = this.#neededFor(wanted);
+  }
+
+  /** No snapshot goes in favour of one that no manifest names: its writer would take the one that went for one that is still to be named. */
+  #settled(): RestoreFile[] {
+    return this.#files.present.filter(({ key }) => !this.#files.unsettled.has(key));
   }
 
   /** Incrementals, also such as are gone or lead nowhere, unless others hold what they hold: those go, and must have no say before they do. */

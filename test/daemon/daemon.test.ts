@@ -193,6 +193,10 @@ describe("several databases", () => {
     scene.start(["no.db", "neither.db"]);
     await scene.until(() => scene.events.length >= 2);
     await expect(scene.result).rejects.toMatchObject({ code: "DATABASE_NOT_FOUND" });
+    expect(
+      scene.events.map(({ type }) => type),
+      "once each",
+    ).toEqual(["sync_failed", "sync_failed"]);
     expect(existsSync(join(scene.folder, ".no.db-walrust")), "nothing is made for it").toBe(false);
   });
 

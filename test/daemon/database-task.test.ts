@@ -215,6 +215,26 @@ describe("snapshots", () => {
     await stage.expectWhole();
   });
 
+  test("on command, of a database in which nothing changes: the trouble is over when storage answers again", async () => {
+    const stage = new Stage();
+    const watched = await Watched.begin(stage);
+    await stage.clock.advance(60_000);
+    takeAway(stage);
+    const refused = expect(watched.task.snapshot("command")).rejects.toMatchObject({
+      code: "STORAGE_UNAVAILABLE",
+    });
+    await stage.clock.advance(10_000);
+    await refused;
+    expect(watched.task.status()).toMatchObject({ lastError: { code: "STORAGE_UNAVAILABLE" } });
+    expect(watched.of("recovered")).toEqual([]);
+    giveBack(stage);
+    const before = stage.storage.calls.length;
+    await stage.clock.advance(2000);
+    expect(watched.of("recovered")).toHaveLength(1);
+    expect(watched.task.status().lastError).toBeUndefined();
+    expect(stage.storage.calls.slice(before)).toMatchObject([{ operation: "get", key: "app/writer.json" }]);
+  });
+
   test("on command, while storage is away: refused soon, and its pin hinders nobody", async () => {
     const stage = new Stage();
     const watched = await Watched.begin(stage);

@@ -266,17 +266,26 @@ describe("what is not ours to touch", () => {
     const present = [base, ...incrementals(2, 4), ...fresh, young, snapshot(3)];
     const plan = outlineOf({ present, unsettled: [...fresh, young] }, policyOf({ daily: 1 }));
     expect(plan).toMatchObject({
-      snapshots: ["4: newest daily unsettled"],
-      untouched: ["5-5", "6-6"],
+      snapshots: ["4: unsettled", "3: newest daily"],
+      untouched: ["4-4", "5-5", "6-6"],
       merges: [],
     });
+  });
+
+  test("nothing goes in favour of a snapshot that is still to be named: its writer would name what went", () => {
+    const young = namedFile(1, 4, NOON, { bodySha256: undefined });
+    const present = [base, ...incrementals(2, 4), snapshot(3), young];
+    for (const policy of [policyOf({ daily: 1 }), hourly])
+      expect(outlineOf({ present, unsettled: [young] }, policy).snapshots).toContainEqual(
+        expect.stringMatching(/^3: newest/),
+      );
   });
 
   test("what such a file hangs on stays, also where a snapshot leads to its end", () => {
     const fresh = [unnamedFile(5, 5, NOON - SECOND), namedFile(1, 5, NOON, { bodySha256: undefined })];
     const present = [base, ...incrementals(2, 4), ...fresh];
     expect(outlineOf({ present, unsettled: fresh }, policyOf({ daily: 1 }))).toMatchObject({
-      snapshots: ["5: newest daily unsettled", "1: base"],
+      snapshots: ["5: unsettled", "1: newest daily"],
       merges: ["2-4 of 3"],
       untouched: ["5-5"],
       expired: [],

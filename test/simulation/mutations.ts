@@ -118,9 +118,16 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     id: "trouble-never-over",
-    what: "a local trouble that is over lasts for whoever asks, until the next commit",
+    what: "a trouble that is over lasts for whoever asks, until the next commit",
     file: "src/daemon/serving.ts",
-    find: `    if (capture.pending.isEmpty && !manifest.isDirty) this.#options.backoff.succeeded();`,
-    replace: "",
+    find: `    return isDone && !isLeft ? this.#retryAtMs : undefined;`,
+    replace: "    return undefined;",
+  },
+  {
+    id: "pruned-for-unnamed",
+    what: "compaction deletes a snapshot in favour of one that its writer is still to name",
+    file: "src/retention/plan.ts",
+    find: `keptByGfs(this.#dated(this.#settled()), retention)`,
+    replace: `keptByGfs(this.#dated(this.#files.present), retention)`,
   },
 ];

@@ -27,6 +27,7 @@ const NAME = "app";
 export const ONLY_WRITER: WriterLease = {
   id: 7n,
   hold: (work, { signal } = {}) => work(signal ?? new AbortController().signal),
+  check: async () => {},
 };
 
 /** A database with its application, a storage, and what is needed to open a replica of it, again and again. */
