@@ -3,7 +3,7 @@ import type { Position } from "../ltx/format.ts";
 import { joinCatalog } from "../restore/catalog.ts";
 import { Chains } from "../restore/chains.ts";
 import { type CheckedFile, checkFiles, isSound } from "../restore/checked-file.ts";
-import type { RestoreFile } from "../restore/restore-file.ts";
+import { isSnapshotFile, type RestoreFile } from "../restore/restore-file.ts";
 import { settledBy } from "../restore/settled.ts";
 import { listFiles } from "../storage/database-objects.ts";
 import { manifestFileOf } from "../storage/describe-file.ts";
@@ -37,7 +37,7 @@ export interface ManifestWriterOptions {
 export interface ManifestIndex {
   /** Files were published that it does not name yet. */
   readonly isDirty: boolean;
-  /** When it should be written, on the monotonic clock: soon after a burst ends, and seldom; undefined: nothing to tell. */
+  /** When it should be written, on the monotonic clock: soon after a snapshot, or after a burst ends, and seldom; undefined: nothing to tell. */
   readonly dueAtMs: number | undefined;
   /** The same without waiting for the burst to end. */
   readonly soonestMs: number | undefined;
@@ -57,7 +57,7 @@ export const NO_MANIFEST: ManifestIndex = {
   async write() {},
 };
 
-/** How long a burst must have ended before its files are named in the manifest. */
+/** How long a burst must have ended before its files are named in the manifest, and how soon a snapshot is, for a retention that counts those with a name. */
 const QUIET_MS = 2000;
 const READS_AT_ONCE = 8;
 
@@ -74,6 +74,8 @@ export class ManifestWriter implements ManifestIndex {
   #lastAddedMs = Number.NEGATIVE_INFINITY;
   /** Since when there is something that no write has begun to name. */
   #dirtySinceMs = Number.NEGATIVE_INFINITY;
+  /** When the last snapshot was added that has no name yet; infinity: all have one. */
+  #snapshotAddedMs = Number.POSITIVE_INFINITY;
   #lastWrittenMs: number;
   #isNew: boolean;
 
@@ -92,6 +94,7 @@ export class ManifestWriter implements ManifestIndex {
     if (this.#isFound(file)) return;
     this.#lastAddedMs = this.#options.clock.monotonicMs();
     if (!this.isDirty) this.#dirtySinceMs = this.#lastAddedMs;
+    if (isSnapshotFile(file)) this.#snapshotAddedMs = this.#lastAddedMs;
     this.#added.add(file); // a snapshot can be taken again at the same TXID: the later one is in storage
   }
 
@@ -99,12 +102,16 @@ export class ManifestWriter implements ManifestIndex {
     const { soonestMs } = this;
     if (soonestMs === undefined) return undefined;
     // A burst may never end.
-    const latestMs = this.#dirtySinceMs + this.#options.intervalMs();
+    const latestMs = Math.min(
+      this.#dirtySinceMs + this.#options.intervalMs(),
+      this.#snapshotAddedMs + QUIET_MS,
+    );
     return Math.max(Math.min(this.#lastAddedMs + QUIET_MS, latestMs), soonestMs);
   }
 
   get soonestMs(): number | undefined {
-    return this.isDirty ? this.#lastWrittenMs + this.#options.intervalMs() : undefined;
+    if (!this.isDirty) return undefined;
+    return Math.min(this.#lastWrittenMs + this.#options.intervalMs(), this.#snapshotAddedMs);
   }
 
   get lastWrittenMs(): number {
@@ -114,6 +121,7 @@ export class ManifestWriter implements ManifestIndex {
   async write(head: Position, options: CallOptions = {}): Promise<void> {
     const { storage, keys, clock, writer } = this.#options;
     const adding = this.#added.unpack();
+    const snapshotAddedMs = this.#snapshotAddedMs;
     const read = new Map<string, CheckedFile>();
     let found: readonly ManifestFile[] = [];
     const next = async (before: Manifest | undefined, signal: AbortSignal) => {
@@ -131,6 +139,7 @@ export class ManifestWriter implements ManifestIndex {
     this.#found = found;
     this.#added.remove([...adding, ...found]);
     this.#unnamed = [];
+    if (this.#snapshotAddedMs === snapshotAddedMs) this.#snapshotAddedMs = Number.POSITIVE_INFINITY;
     this.#lastWrittenMs = clock.monotonicMs();
   }
 

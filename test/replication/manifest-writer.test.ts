@@ -60,27 +60,48 @@ describe("when it is due", () => {
     const { clock, writer } = scene();
     expect(writer.dueAtMs).toBeUndefined();
     expect(writer.isDirty).toBe(false);
-    writer.add(file(1n, 1n));
+    writer.add(file(2n, 2n));
     expect(writer.dueAtMs).toBe(clock.monotonicMs() + 2000);
     clock.pass(1500);
-    writer.add(file(2n, 2n));
+    writer.add(file(3n, 3n));
     expect(writer.dueAtMs, "the burst goes on").toBe(clock.monotonicMs() + 2000);
     clock.pass(2000);
-    await writer.write(headAt(2n));
+    await writer.write(headAt(3n));
     expect(writer.dueAtMs).toBeUndefined();
     const writtenMs = clock.monotonicMs();
-    writer.add(file(3n, 3n));
+    writer.add(file(4n, 4n));
     expect(writer.dueAtMs).toBe(writtenMs + 60_000);
   });
 
   test("a burst that never ends: by the interval all the same", () => {
     const { clock, writer } = scene();
     const sinceMs = clock.monotonicMs();
-    for (let txid = 1n; txid <= 90n; txid += 1n) {
+    for (let txid = 2n; txid <= 90n; txid += 1n) {
       writer.add(file(txid, txid));
       clock.pass(1000);
     }
     expect(writer.dueAtMs).toBe(sinceMs + 60_000);
+  });
+
+  test("a snapshot: 2 s after it, whatever the interval and the burst; once", async () => {
+    const { clock, writer, storage } = scene();
+    writer.add(file(2n, 2n));
+    await writer.write(headAt(2n));
+    clock.pass(5000);
+    writer.add(file(3n, 3n));
+    writer.add(file(1n, 3n));
+    const dueAtMs = clock.monotonicMs() + 2000;
+    expect(writer.dueAtMs).toBe(dueAtMs);
+    clock.pass(1500);
+    writer.add(file(4n, 4n));
+    expect(writer.dueAtMs).toBe(dueAtMs);
+    storage.fault = () => ({ kind: "before", error: new WalrustError("STORAGE_NETWORK", "away") });
+    await expect(writer.write(headAt(4n))).rejects.toThrow("away");
+    expect(writer.dueAtMs, "it still has no name").toBe(dueAtMs);
+    storage.fault = () => undefined;
+    await writer.write(headAt(4n));
+    writer.add(file(5n, 5n));
+    expect(writer.dueAtMs).toBe(clock.monotonicMs() + 60_000);
   });
 });
 
