@@ -173,9 +173,6 @@ class Daemon {
       if (!settings.daemon.once) await this.#follow(deps);
       await this.#allEnded();
       return [...this.#ended.values()].map(({ result }) => result);
-    } catch (error) {
-      this.#halt.abort(new WalrustError("ABORTED", "stopped before it was done", { cause: error }));
-      throw error;
     } finally {
       this.#stopAll();
       await this.#allEnded();
@@ -308,8 +305,10 @@ class Daemon {
     const { databases } = this.#settings;
     if (databases.length === 0 || started.length > databases.length) return;
     const failures = await Promise.all(started);
-    const [first] = failures;
-    if (first && failures.every((failure) => failure !== undefined)) throw first;
+    const first = failures.find((failure) => failure !== undefined);
+    if (first === undefined || failures.includes(undefined)) return;
+    this.#halt.abort(new WalrustError("ABORTED", "no database could be opened", { cause: first }));
+    throw first;
   }
 
   /**

@@ -70,7 +70,8 @@ export class Serving {
   #lastPublishMs: number;
   readonly #openedMs: number;
   #lastCursorMs: number;
-  #retryAtMs = Number.NEGATIVE_INFINITY;
+  /** Undefined: nothing has failed. */
+  #retryAtMs: number | undefined;
 
   constructor(replica: Replica, options: ServingOptions) {
     const { sync, clock, checkpointers, waker, rest } = options;
@@ -208,8 +209,8 @@ export class Serving {
 
   /** Opened again after trouble, nothing failed since, and storage has everything: the trouble is over. */
   #noteHealth(): void {
-    const isUntroubled = this.#retryAtMs === Number.NEGATIVE_INFINITY;
-    if (isUntroubled && this.#replica.capture.pending.isEmpty) this.#options.backoff.succeeded();
+    const { isEmpty } = this.#replica.capture.pending;
+    if (this.#retryAtMs === undefined && isEmpty) this.#options.backoff.succeeded();
   }
 
   #nextWork(): Promise<void> | undefined {
@@ -305,14 +306,14 @@ export class Serving {
 
   get #publishAtMs(): number | undefined {
     const isPending = !this.#replica.capture.pending.isEmpty;
-    const facts = { isPending, lastPublishMs: this.#lastPublishMs, retryAtMs: this.#retryAtMs };
+    const facts = { isPending, lastPublishMs: this.#lastPublishMs, retryAtMs: this.#retryAtMs ?? 0 };
     return publishAt(facts, this.#options.sync());
   }
 
   get #manifestAtMs(): number | undefined {
     const { soonestMs, dueAtMs: afterBurstMs } = this.#replica.manifest;
     const dueAtMs = this.#isQuiet ? soonestMs : afterBurstMs;
-    return dueAtMs === undefined ? undefined : Math.max(dueAtMs, this.#retryAtMs);
+    return dueAtMs === undefined ? undefined : Math.max(dueAtMs, this.#retryAtMs ?? 0);
   }
 
   get #cursorAtMs(): number | undefined {
@@ -323,7 +324,7 @@ export class Serving {
   get #checkAtMs(): number | undefined {
     if (!this.#options.backoff.isTroubled || !this.#snapshots.isIdle) return undefined;
     const isDone = this.#replica.capture.pending.isEmpty && !this.#replica.manifest.isDirty;
-    const isLeft = this.#replica.cursorIsStale || this.#snapshots.dueAtMs(this.#lastCommitMs) !== undefined;
+    const isLeft = this.#replica.cursorIsStale || this.#snapshots.isTriedAgain(this.#lastCommitMs);
     return isDone && !isLeft ? this.#retryAtMs : undefined;
   }
 

@@ -141,6 +141,12 @@ export class Snapshots {
     return this.#asked === undefined ? this.#due(lastCommitMs)?.atMs : Number.NEGATIVE_INFINITY;
   }
 
+  /** The one that failed is still due: nobody has to ask for it again. */
+  isTriedAgain(lastCommitMs: number): boolean {
+    const dueAtMs = this.dueAtMs(lastCommitMs);
+    return dueAtMs !== undefined && dueAtMs <= this.#retryAtMs;
+  }
+
   /** Commits were captured. */
   noteChange(): void {
     if (this.#changes === 0n) this.#firstChangeMs = this.#clock.monotonicMs();

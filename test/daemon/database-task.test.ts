@@ -215,10 +215,14 @@ describe("snapshots", () => {
     await stage.expectWhole();
   });
 
-  test("on command, of a database in which nothing changes: the trouble is over when storage answers again", async () => {
+  test.each([
+    ["nothing has changed", 0],
+    ["the next one is far", 1],
+  ])("on command, while %s: the trouble is over when storage answers again", async (_, commits) => {
     const stage = new Stage();
     const watched = await Watched.begin(stage);
-    await stage.clock.advance(60_000);
+    for (let commit = 0; commit < commits; commit += 1) insert(stage.app);
+    await stage.clock.advance(120_000);
     takeAway(stage);
     const refused = expect(watched.task.snapshot("command")).rejects.toMatchObject({
       code: "STORAGE_UNAVAILABLE",

@@ -51,9 +51,8 @@ export const PROCESS: readonly PitfallMutation[] = [
     id: "47a",
     what: "one database that cannot be opened ends the watch of all",
     file: "src/daemon/daemon.ts",
-    find: "    if (first && failures.every((failure) => failure !== undefined)) throw first;",
-    replace:
-      "    const failed = failures.find((failure) => failure !== undefined);\n    if (failed) throw failed;",
+    find: "    if (first === undefined || failures.includes(undefined)) return;",
+    replace: "    if (first === undefined) return;",
     test: "test/daemon/daemon.test.ts",
     title: "one that fails does not disturb the other, and is taken up when it is well (pitfall 47)",
   },
