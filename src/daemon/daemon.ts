@@ -17,6 +17,7 @@ import { ConfigFollower, type ConfigSource, type NewSettings } from "./config-fo
 import { ControlServer } from "./control.ts";
 import type { ControlReplies } from "./control-protocol.ts";
 import { DatabaseTask } from "./database-task.ts";
+import { Draining } from "./draining.ts";
 import { Garbage } from "./garbage.ts";
 import { lastWrittenFirst } from "./last-written.ts";
 import { workLimit } from "./limits.ts";
@@ -52,8 +53,6 @@ export interface TaskOptions
 
 /** How often patterns are looked up for files that appeared or vanished. */
 const GLOB_INTERVAL_MS = 5000;
-/** How long the drain may take, of all databases, before what is left stays for the next start. */
-const DRAIN_LIMIT_MS = 30_000;
 /** Three for long work, one for scans. */
 const MAX_CORES = 4;
 
@@ -120,8 +119,7 @@ class Daemon {
   /** Paths of databases that somebody was told about. */
   readonly #refused = new Set<string>();
   readonly #follower: ConfigFollower | undefined;
-  /** Ends all work at once: the drain took too long, or there is no use in any. */
-  readonly #halt = new AbortController();
+  readonly #draining: Draining;
   #upkeep: Upkeep | undefined;
   #settings: Settings;
   #next: NewSettings | undefined;
@@ -131,6 +129,7 @@ class Daemon {
     this.#settings = options.settings;
     this.#waker = new Waker(options.clock);
     this.#garbage = new Garbage(options.clock);
+    this.#draining = new Draining(options.clock, options.log);
     this.#follower = this.#configFollower();
     this.#watcher = new FolderWatcher(options.clock, (folder, error) => {
       const { message } = toWalrustError(error);
@@ -152,20 +151,19 @@ class Daemon {
   }
 
   async run(): Promise<readonly TaskResult[]> {
-    const { settings, storage, clock, stop } = this.#options;
+    const { settings, storage, stop } = this.#options;
     await storage.check({ signal: stop });
     const control = settings.daemon.once ? undefined : await this.#listen();
     this.#options.onStarted?.(() => this.#statuses());
-    let cancelLimit = () => {};
     const drain = () => {
-      cancelLimit = clock.schedule(DRAIN_LIMIT_MS, () => this.#halt.abort(tooLate()));
+      this.#draining.begin(() => this.#running.size);
       this.#stopAll();
     };
     stop.addEventListener("abort", drain, { once: true });
     if (stop.aborted) drain();
     try {
       const shared = await taskDependencies(
-        { ...this.#options, abort: this.#halt.signal },
+        { ...this.#options, abort: this.#draining.halted },
         { controlSocket: control?.path ?? "", watcher: this.#watcher, onMove: this.#garbage.note },
       );
       const deps = this.#beginUpkeep(shared);
@@ -176,7 +174,7 @@ class Daemon {
     } finally {
       this.#stopAll();
       await this.#allEnded();
-      cancelLimit();
+      this.#draining.end();
       this.#garbage.close();
       await this.#upkeep?.close();
       await this.#watcher.close();
@@ -307,7 +305,7 @@ class Daemon {
     const failures = await Promise.all(started);
     const first = failures.find((failure) => failure !== undefined);
     if (first === undefined || failures.includes(undefined)) return;
-    this.#halt.abort(new WalrustError("ABORTED", "no database could be opened", { cause: first }));
+    this.#draining.halt(new WalrustError("ABORTED", "no database could be opened", { cause: first }));
     throw first;
   }
 
@@ -371,9 +369,6 @@ class Daemon {
     );
   }
 }
-
-const tooLate = () =>
-  new WalrustError("ABORTED", `not done within ${DRAIN_LIMIT_MS / 1000} s after the stop`);
 
 /** How it went; never rejects. */
 type FirstOpening = Promise<WalrustError | undefined>;

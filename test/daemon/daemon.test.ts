@@ -365,6 +365,9 @@ describe("the stop", () => {
     expect(results.map(({ isComplete, error }) => `${isComplete} ${error?.code}`)).toEqual(
       names.map(() => "false ABORTED"),
     );
+    expect(
+      scene.told.filter((text) => text.startsWith("stopping: what is pending of 20 databases")),
+    ).toHaveLength(1);
     const tookMs = scene.clock.monotonicMs() - startMs;
     expect(tookMs).toBeGreaterThanOrEqual(30_000);
     expect(tookMs).toBeLessThan(32_000);

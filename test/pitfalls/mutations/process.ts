@@ -41,9 +41,9 @@ export const PROCESS: readonly PitfallMutation[] = [
   {
     id: "46e",
     what: "the drain has no limit",
-    file: "src/daemon/daemon.ts",
-    find: "cancelLimit = clock.schedule(DRAIN_LIMIT_MS, ",
-    replace: "cancelLimit = clock.schedule(DRAIN_LIMIT_MS * 100, ",
+    file: "src/daemon/draining.ts",
+    find: "this.#clock.schedule(LIMIT_MS, limit)",
+    replace: "this.#clock.schedule(LIMIT_MS * 100, limit)",
     test: "test/daemon/daemon.test.ts",
     title: "storage answers no more: it ends after half a minute, and each says why",
   },
