@@ -200,11 +200,13 @@ export class Replica {
 
   /**
    * Moves a pin at mark 0 to the end of a log that grows. At mark 0 the log cannot be backfilled, and yet each commit of an application with
-   * an autocheckpoint would sort the whole log in the attempt (walCheckpoint: mxSafeFrame is the end). Behind a mark > 0 there is nothing to attempt.
-   * No drain is needed: what was in the log when the pin began is secured, and what came since cannot have been backfilled.
+   * an autocheckpoint would sort the whole log in the attempt (walCheckpoint: mxSafeFrame is the end). No drain is needed: what was in the log when
+   * the pin began is secured, and what came since cannot have been backfilled. Where nothing came, the new pin is at mark 0 as well.
    */
   leaveMarkZero(): void {
-    if (this.link.atMarkZero && this.link.movePin()) this.capture.pinnedAhead();
+    if (!this.link.atMarkZero || !this.link.movePin() || this.link.atMarkZero) return;
+    this.capture.captureNow(); // the log may have begun anew under the old pin, where all was secured
+    this.capture.pinnedAhead();
   }
 
   /** Moves a pin that holds the backfill back to the end of the log, without a drain: the new one is at a mark > 0. False: it stays where it is. */

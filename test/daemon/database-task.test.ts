@@ -431,6 +431,20 @@ describe("an answer that got lost", () => {
   });
 });
 
+test("a long log that is all in the database already: the application's TRUNCATE right after the opening is no gap", async () => {
+  const stage = new Stage();
+  for (let commit = 0; commit < 300; commit += 1) insert(stage.app);
+  checkpoint(stage.app, "PASSIVE");
+  const watched = new Watched(stage);
+  await stage.clock.advanceUntil(() => watched.of("snapshot").length > 0, 10_000);
+  await stage.clock.advance(1);
+  expect(checkpoint(stage.app, "TRUNCATE")[0]).toBe(0);
+  insert(stage.app);
+  await stage.clock.advance(5000);
+  expect(watched.of("gap_repaired")).toEqual([]);
+  await stage.expectWhole();
+});
+
 describe("a gap", () => {
   test("the file is replaced by another: noticed at once, repaired (pitfall 59)", async () => {
     const stage = new Stage();
