@@ -98,12 +98,14 @@ class Planning {
       compaction,
       nowMs,
     );
-    const wanted = [...fine, ...this.#unsettledHangOn()];
-    this.#points = [...new Set([...this.#snapshotsInFineHistory(), ...wanted])].sort(ascending);
-    this.#needed = this.#neededFor(wanted);
+    this.#points = [...new Set([...this.#snapshotsInFineHistory(), ...fine])].sort(ascending);
+    this.#needed = this.#neededFor(fine);
   }
 
-  /** No snapshot goes in favour of one that no manifest names: its writer would take the one that went for one that is still to be named. */
+  /**
+   * No snapshot goes in favour of one that no manifest names: its writer would take the one that went for one that is still to be named. And what
+   * the unnamed incrementals hang on stays, since no snapshot but those leads behind it.
+   */
   #settled(): RestoreFile[] {
     return this.#files.present.filter(({ key }) => !this.#files.unsettled.has(key));
   }
@@ -121,15 +123,6 @@ class Planning {
 
   #snapshotsInFineHistory(): Txid[] {
     return [...this.#gfs.keys()].filter((txid) => txid >= (this.#base ?? 0n));
-  }
-
-  /**
-   * What is newer than the manifest stays, and so does what it hangs on: else it would look like what a loss left behind. Asked for by where
-   * it begins: where it ends a snapshot may lead to as well.
-   */
-  #unsettledHangOn(): Txid[] {
-    const unsettled = this.#chains.attached.filter(({ key }) => this.#files.unsettled.has(key));
-    return incrementalsOf(unsettled).map(({ minTxid }) => minTxid - 1n);
   }
 
   /** In two steps: which snapshots nothing can replace, and then what leads on from those. */
@@ -236,6 +229,11 @@ class Planning {
     });
   }
 
+  /** And leads on from what there is. */
+  #isStillToBeNamed(file: RestoreFile): boolean {
+    return this.#files.unsettled.has(file.key) && this.#attached.has(file);
+  }
+
   #assertOneHistory(): void {
     for (const txid of this.#chains.txids()) {
       const endings = this.#chains.endings(txid);
@@ -257,6 +255,13 @@ class Planning {
     if (lost !== undefined) {
       throw new WalrustError("INTERNAL", `compaction would lose the restore point at TXID ${lost}`);
     }
+    const attached = new Set(after.attached);
+    const cutOff = untouched.find((file) => this.#isStillToBeNamed(file) && !attached.has(file));
+    if (cutOff !== undefined)
+      throw new WalrustError(
+        "INTERNAL",
+        `compaction would cut off ${cutOff.key}, which is still to be named`,
+      );
   }
 }
 

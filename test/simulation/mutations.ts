@@ -89,13 +89,6 @@ export const MUTATIONS: readonly Mutation[] = [
     if ((await this.#writeManifest()) === "overtaken") return "overtaken";`,
   },
   {
-    id: "base-deleted-under-unsettled",
-    what: "compaction deletes the base of files that are not named yet",
-    file: "src/retention/plan.ts",
-    find: `    const wanted = [...fine, ...this.#unsettledHangOn()];`,
-    replace: `    const wanted = [...fine];`,
-  },
-  {
     id: "lock-kept",
     what: "a lock whose release failed keeps its own process out for good",
     file: "src/shadow/lock.ts",
