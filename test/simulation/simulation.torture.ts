@@ -32,14 +32,19 @@ describe("the same schedules find", () => {
   test.each(MUTATIONS)("$id: $what", { timeout: 10 * MINUTE_MS }, async (mutation) => {
     const workers = await Workers.open(projectFolder, mutation);
     try {
-      const failures = await workers.play({ seeds: SEEDS, parallel, stopAtFailure: true });
-      const isFound = failures.length > 0 || (await findsByKept(workers));
+      // first those that are kept: they are few
+      const isFound = (await findsByKept(workers)) || (await findsBySeeds(workers));
       expect(isFound).toBe(true);
     } finally {
       workers.close();
     }
   });
 });
+
+async function findsBySeeds(workers: Workers): Promise<boolean> {
+  const failures = await workers.play({ seeds: SEEDS, parallel, stopAtFailure: true });
+  return failures.length > 0;
+}
 
 /** One of the schedules that are kept fails. */
 async function findsByKept(workers: Workers): Promise<boolean> {
