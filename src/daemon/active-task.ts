@@ -263,8 +263,8 @@ export class ActiveTask {
       const writer = await this.#lease(folder, before.parked?.lease, () => begun.settled());
       // one that was open has made its first copy
       const wasOpen = before.parked !== undefined || before.gap !== undefined;
-      const room = wasOpen ? undefined : () => begun.connects();
-      const replica = await this.#open({ folder, writer, observe, ...(room && { room }) }, before);
+      const opening = { folder, writer, observe, ...(!wasOpen && { room: () => begun.connects() }) };
+      const replica = await this.#open(opening, before);
       try {
         if (before.parked === undefined) begun.opened(sizeOf(replica));
         else begun.settled(); // it was woken because it is in use
@@ -318,7 +318,8 @@ export class ActiveTask {
     const { path, name } = this.#database();
     return openReplica({
       ...{ path, name, layout, storage, clock, boot: self.boot, cores, scanCore, limit: limitWork },
-      ...{ ...opening, signal },
+      signal,
+      ...opening,
       manifestIntervalMs: () => this.#database().sync.manifestIntervalMs,
       ...(gap !== undefined && { gap }),
       ...(parked !== undefined && { known: parked.rest.copy }),

@@ -109,9 +109,9 @@ export class Replica {
     if (this.#publisher !== undefined) await this.manifest.write(this.#publisher.published, options);
   }
 
-  /** Asks storage, and changes nothing there. Errors: see WriterLease.check. */
-  async checkStorage(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    await this.#options.writer.check(options);
+  /** Whether storage answers, and still lets us write. Errors: see WriterLease.check. */
+  checkStorage(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return this.#options.writer.check(options);
   }
 
   /** The cursor on disk is older than what storage has, or names another place in the log. */

@@ -58,7 +58,10 @@ export interface WriterLease {
    * in a row within 15 s cost no request. Errors: those of the work and of storage; STORAGE_FENCED: whatever it did does not count.
    */
   hold<T>(work: (signal: AbortSignal) => Promise<T>, options?: CallOptions): Promise<T>;
-  /** Asks storage whether the right is still ours, also if it said so a moment ago. Errors: those of storage; STORAGE_FENCED. */
+  /**
+   * Asks storage whether the right is still ours, also if it said so a moment ago; puts the record back where it was deleted or is older than ours.
+   * Errors: those of storage; STORAGE_FENCED.
+   */
   check(options?: CallOptions): Promise<void>;
 }
 
@@ -228,7 +231,6 @@ class StoredLease implements ParkableLease {
     if (!isFresh) await this.check(signal && { signal });
   }
 
-  /** Also puts the record back where it was deleted or is older than ours. */
   async check({ signal }: CallOptions = {}): Promise<void> {
     if (this.#fenced) throw this.#fenced;
     for (let tries = 1; ; tries += 1) {

@@ -254,6 +254,7 @@ async function reach(fault: Fault | undefined, { signal }: CallOptions): Promise
   await Promise.resolve();
   if (fault?.kind === "before") throw fault.error;
   if (fault?.kind !== "never") return fault;
+  signal?.throwIfAborted();
   return new Promise((_, reject) => {
     signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
