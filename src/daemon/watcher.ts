@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import type { AsyncSubscription } from "@parcel/watcher";
 import type { Clock } from "../clock.ts";
+import { SHADOW_FOLDERS } from "../shadow/shadow-folder.ts";
 
 /** Told that a file of a database may have changed. Only a hint: the poll alone must suffice. */
 export interface Hinted {
@@ -9,8 +10,8 @@ export interface Hinted {
 
 const LOG_SUFFIX = "-wal";
 
-/** Where nothing below a folder is watched: a plain subscription walks the whole tree. */
-const SUBFOLDERS = ["*/**", ".*/**"];
+/** Nothing below a folder is watched: a plain subscription walks the whole tree. What we write ourselves would wake the watcher each time. */
+const IGNORED = ["*/**", SHADOW_FOLDERS];
 /** So many databases in a folder may be hinted by the clock instead. */
 const FEW_FILES = 16;
 const CLOCK_HINT_MS = 50;
@@ -123,7 +124,7 @@ class WatchedFolder {
         if (error) this.#onUnwatchable(this.#path, error);
         for (const { path } of events) this.#find(path)?.hint();
       };
-      return await parcel.subscribe(this.#path, onEvents, { ignore: SUBFOLDERS });
+      return await parcel.subscribe(this.#path, onEvents, { ignore: IGNORED });
     } catch (error) {
       this.#onUnwatchable(this.#path, error);
       return undefined;

@@ -87,10 +87,11 @@ export async function openReplica(options: OpenReplicaOptions): Promise<Replica>
 
 /** What storage has. Errors: those of storage; CONFIG_INVALID when it is in the other layout. */
 function lookAtStorage(options: OpenReplicaOptions): Promise<RemoteView> {
-  const { storage, name, layout } = options;
+  const { storage, name, layout, writer, signal } = options;
+  const asked = signal === undefined ? {} : { signal };
   return copyLayout(layout, name, storage).hasManifest
-    ? findRemoteHead(storage, databaseKeys(name), options)
-    : findLitestreamHead(storage, databaseKeys(name), options);
+    ? findRemoteHead(storage, databaseKeys(name), { ...asked, isLikelyNew: writer.isFirst })
+    : findLitestreamHead(storage, databaseKeys(name), asked);
 }
 
 class Opening {

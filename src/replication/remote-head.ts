@@ -3,7 +3,7 @@ import type { Txid } from "../ltx/format.ts";
 import { checksumAfter } from "../ltx/stated-checksum.ts";
 import { leftoversOf } from "../restore/leftovers.ts";
 import type { PublishedState } from "../shadow/cursor.ts";
-import { type ListedFile, listAllFiles, readManifest } from "../storage/database-objects.ts";
+import { hasNothing, type ListedFile, listAllFiles, readManifest } from "../storage/database-objects.ts";
 import type { DatabaseKeys, LayoutName, LtxKeys } from "../storage/keys.ts";
 import type { CallOptions, Storage } from "../storage/storage.ts";
 import { type RemoteFileEnds, readFileEnds } from "./remote-file.ts";
@@ -60,12 +60,18 @@ export function viewOfKnown({ published, pageSizeBytes, newestSnapshot }: KnownC
   return { head, highestTxid: txid, unnamed: [] };
 }
 
-/** Errors: every one of storage but "not found"; INTEGRITY_VERSION. */
+/**
+ * @param options.isLikelyNew there may well be nothing: one list tells
+ * Errors: every one of storage but "not found"; INTEGRITY_VERSION.
+ */
 export async function findRemoteHead(
   storage: Storage,
   keys: DatabaseKeys,
-  options: CallOptions = {},
+  { isLikelyNew = false, ...options }: CallOptions & { readonly isLikelyNew?: boolean } = {},
 ): Promise<RemoteView> {
+  if (isLikelyNew && (await hasNothing(storage, keys, options))) {
+    return { head: undefined, highestTxid: 0n, unnamed: [] };
+  }
   const { manifest } = await readManifest(storage, keys, options);
   const { walrust, litestream } = await listAllFiles(storage, keys, options);
   if (manifest === undefined && walrust.length === 0 && litestream.length > 0)

@@ -53,6 +53,8 @@ export interface LeaseOptions {
 export interface WriterLease {
   /** The node ID in the headers of the files. */
   readonly id: WriterId;
+  /** Storage had no writer.json when it was taken: as far as that tells, nobody ever wrote the database. */
+  readonly isFirst: boolean;
   /**
    * Runs work that publishes: looks before it and every 15 s while it goes on whether the right is still ours, and ends it if not. Publications
    * in a row within 15 s cost no request. Errors: those of the work and of storage; STORAGE_FENCED: whatever it did does not count.
@@ -124,6 +126,7 @@ class StoredLease implements ParkableLease {
   #note: WriterNote | undefined;
   #checked: Moment;
   #epoch: number;
+  #isFirst = false;
   #fenced: WalrustError | undefined;
 
   constructor(options: LeaseOptions, parked?: ParkedLease) {
@@ -141,14 +144,20 @@ class StoredLease implements ParkableLease {
     this.#checked = parked?.checked ?? NEVER;
   }
 
+  get isFirst(): boolean {
+    return this.#isFirst;
+  }
+
   park(): ParkedLease {
     return { id: this.id, epoch: this.#epoch, checked: this.#checked };
   }
 
   async take(): Promise<ParkableLease> {
     const { clock, storage, onTakeOver } = this.#options;
+    // Where nothing is remembered there is nothing, as a rule: the PUT finds out, and saves asking.
+    const isGuessed = this.#memory === undefined && storage.conditionalPut;
     for (let tries = 1; ; tries += 1) {
-      const stored = await this.#look();
+      const stored = isGuessed && tries === 1 ? this.#absentNow() : await this.#look();
       const decision = this.#decide(stored.record);
       if (decision.kind === "refuse") throw this.#fencedBy(decision.holder);
       this.#epoch = decision.epoch;
@@ -169,6 +178,7 @@ class StoredLease implements ParkableLease {
         if (tries < MAX_TRIES && isWalrustError(error, "STORAGE_CONFLICT")) continue;
         throw error;
       }
+      this.#isFirst = stored.record === undefined;
       const waitsUntilMs = untilKnown();
       await this.#remember({ epoch: decision.epoch, taking: 0, waitsUntilMs });
       const from = stored.record;
@@ -269,19 +279,24 @@ class StoredLease implements ParkableLease {
   }
 
   async #look(signal = this.#options.signal): Promise<Stored> {
-    const { storage, clock } = this.#options;
-    const askedAt = { monotonicMs: clock.monotonicMs(), wallMs: clock.now() };
+    const absent = this.#absentNow();
     try {
-      const { body, etag } = await storage.get(this.#key, {
+      const { body, etag } = await this.#options.storage.get(this.#key, {
         maxBytes: WRITER_RECORD_MAX_BYTES,
         ...(signal && { signal }),
       });
       const record = parseWriterRecord(body, this.#key);
-      return { record, condition: { kind: "match", etag }, askedAt };
+      return { ...absent, record, condition: { kind: "match", etag } };
     } catch (error) {
       if (!isWalrustError(error, "STORAGE_NOT_FOUND")) throw error;
-      return { record: undefined, condition: { kind: "absent" }, askedAt };
+      return absent;
     }
+  }
+
+  #absentNow(): Stored {
+    const { clock } = this.#options;
+    const askedAt = { monotonicMs: clock.monotonicMs(), wallMs: clock.now() };
+    return { record: undefined, condition: { kind: "absent" }, askedAt };
   }
 
   async #put(condition: PutCondition, signal = this.#options.signal): Promise<void> {

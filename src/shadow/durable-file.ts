@@ -1,7 +1,10 @@
-import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { closeSync, fsync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { promisify } from "node:util";
 import { localError } from "./local-error.ts";
+
+/* Only what waits for the disk leaves the thread: to hand over the rest costs more than to do it. */
+export const fsyncOffThread = promisify(fsync);
 
 /**
  * Replaces `path` whole or not at all, and durably: temporary file, fsync, rename, fsync of the folder. After a failure the old file
@@ -10,29 +13,36 @@ import { localError } from "./local-error.ts";
 export async function replaceFileDurably(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
-    const file = await openNew(temporary);
+    const fd = openNew(temporary);
     try {
-      await file.writeFile(bytes);
-      await file.sync();
+      writeFully(fd, bytes, 0);
+      await fsyncOffThread(fd);
     } finally {
-      await file.close();
+      closeSync(fd);
     }
-    await rename(temporary, path);
+    renameSync(temporary, path);
     await sync(dirname(path));
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {}); // the next one takes it away; what failed first is what to tell
+    removeIfPossible(temporary); // else the next one takes it away; what failed first is what to tell
     throw localError(error, "write", path);
   }
 }
 
-/** Never through a link that lies there under the name: what is there, of a crash as a rule, is taken away. */
-async function openNew(path: string): Promise<FileHandle> {
+/** Where it is not missed if it stays. */
+export function removeIfPossible(path: string): void {
   try {
-    return await open(path, "wx", 0o600);
+    rmSync(path, { force: true });
+  } catch {}
+}
+
+/** Never through a link that lies there under the name: what is there, of a crash as a rule, is taken away. */
+function openNew(path: string): number {
+  try {
+    return openSync(path, "wx", 0o600);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    await rm(path);
-    return open(path, "wx", 0o600);
+    rmSync(path);
+    return openSync(path, "wx", 0o600);
   }
 }
 
@@ -48,8 +58,8 @@ export async function syncPath(path: string): Promise<void> {
 
 /** A descriptor to read is enough for either. */
 async function sync(path: string): Promise<void> {
-  const opened = await open(path, "r");
-  await opened.sync().finally(() => opened.close());
+  const fd = openSync(path, "r");
+  await fsyncOffThread(fd).finally(() => closeSync(fd));
 }
 
 /** The same of a folder at once, for within a barrier. Throws what the file system says. */

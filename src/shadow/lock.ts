@@ -3,16 +3,10 @@ import { WalrustError } from "../errors.ts";
 import { mayBeAlive, ownIdentity, type ProcessIdentity } from "../process-identity.ts";
 import { SqliteDatabase } from "../sqlite/driver.ts";
 import { localError } from "./local-error.ts";
-import { makeLockFile, OWNER_TABLE } from "./lock-file.ts";
+import { type LockOwner, makeLockFile, OWNER_ROW, OWNER_TABLE } from "./lock-file.ts";
 import type { ShadowFolder } from "./shadow-folder.ts";
 
-/** Who holds a database on this machine, and where it can be spoken to. */
-export interface LockOwner extends ProcessIdentity {
-  /** Path of the daemon's control socket; empty: it listens nowhere. */
-  readonly controlSocket: string;
-}
-
-/** Lock files that this process holds. A row that names it without that is what a release left that could not be written. */
+/** Lock files that this process holds, or is making. */
 const held = new Set<string>();
 
 /**
@@ -32,10 +26,12 @@ export class DatabaseLock {
   /** Errors: DATABASE_IN_USE naming the other's pid, LOCAL_IO, LOCAL_DISK_FULL. */
   static acquire(path: string, databasePath: string, controlSocket = ""): DatabaseLock {
     const owner: LockOwner = { ...ownIdentity(), controlSocket };
+    if (held.has(path)) throw inUse(databasePath, owner);
     withOwnerRow(path, (row) => {
       const holder = row.read();
-      const isOurLeftover = holder !== undefined && isThisProcess(holder, owner) && !held.has(path);
-      if (holder !== undefined && !isOurLeftover && mayBeAlive(holder)) throw inUse(databasePath, holder);
+      // A row that names this process is what a release left that could not be written.
+      const isTheirs = holder !== undefined && !isThisProcess(holder, owner);
+      if (isTheirs && mayBeAlive(holder)) throw inUse(databasePath, holder);
       row.write(owner);
     });
     held.add(path);
@@ -48,8 +44,13 @@ export class DatabaseLock {
     databasePath: string,
     controlSocket: string,
   ): Promise<DatabaseLock> {
-    await makeLockFile(folder);
-    return DatabaseLock.acquire(folder.lock, databasePath, controlSocket);
+    const { lock: path } = folder;
+    const owner: LockOwner = { ...ownIdentity(), controlSocket };
+    if (held.has(path)) throw inUse(databasePath, owner);
+    held.add(path); // from before its name is in it
+    if (await makeLockFile(folder, owner)) return new DatabaseLock(path, owner);
+    held.delete(path);
+    return DatabaseLock.acquire(path, databasePath, controlSocket);
   }
 
   /** Who holds it now, as far as can be told; undefined: nobody. */
@@ -87,8 +88,7 @@ function withOwnerRow(path: string, use: (row: OwnerRow) => void): void {
   try {
     makeForOwnerAlone(path);
     file = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS });
-    // Half made by a crash it would keep everybody out for good. Once it is made, its row need not outlive the machine.
-    if (isMade(file)) file.pragma("synchronous = OFF");
+    if (isMade(file)) file.exec(ROW_IS_ENOUGH);
     file.exec(`BEGIN IMMEDIATE; ${OWNER_TABLE}`);
     use(ownerRow(file));
     file.exec("COMMIT");
@@ -103,6 +103,12 @@ function withOwnerRow(path: string, use: (row: OwnerRow) => void): void {
     file?.close();
   }
 }
+
+/**
+ * Half made by a crash it would keep everybody out for good. Once it is made, its row need not outlive the machine; nor need what it was before be
+ * kept in a journal: of its two pages only the one with the row counts.
+ */
+const ROW_IS_ENOUGH = "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY";
 
 function isMade(file: SqliteDatabase): boolean {
   return file.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'owner'").get() !== undefined;
@@ -122,7 +128,7 @@ function ownerRow(file: SqliteDatabase): OwnerRow {
     },
     write(owner) {
       clear();
-      file.prepare("INSERT INTO owner VALUES (@host, @pid, @started, @controlSocket)").run(owner);
+      file.prepare(OWNER_ROW).run(owner);
     },
     clear,
   };

@@ -1,11 +1,8 @@
-import { closeSync, fstatSync, fsync, ftruncateSync, openSync, readSync } from "node:fs";
-import { promisify } from "node:util";
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from "node:fs";
 import { CHECKSUM_FLAG, type Checksum, lockPage } from "../ltx/format.ts";
 import { isPageSize } from "../wal/header.ts";
-import { writeFully } from "./durable-file.ts";
+import { fsyncOffThread, writeFully } from "./durable-file.ts";
 import { localError, onLocalFile } from "./local-error.ts";
-
-const fsyncOffThread = promisify(fsync);
 
 /**
  * One checksum for each page of a database (capture.md, "The page table and repair"), in a file:
@@ -43,6 +40,9 @@ export class PageTable {
   readonly #windows = new Map<number, Window>();
   #recent: { readonly index: number; readonly window: Window } | undefined;
   #pages: number;
+  #writes = 0;
+  /** How many of them are durable; undefined: perhaps not even what another process wrote. */
+  #syncedWrites: number | undefined;
 
   /** Pages up to the last one that was written and not cut off. */
   get pages(): number {
@@ -117,6 +117,7 @@ export class PageTable {
     }
     this.#recent = undefined;
     this.#pages = pages;
+    this.#writes += 1;
     this.#guard("cut", () => ftruncateSync(this.#fd, HEADER_SIZE + pages * ENTRY_SIZE));
   }
 
@@ -185,9 +186,12 @@ export class PageTable {
    */
   async sync(): Promise<void> {
     this.#flush();
+    const writes = this.#writes;
+    if (writes === this.#syncedWrites) return;
     await fsyncOffThread(this.#fd).catch((error) => {
       throw localError(error, "sync", this.#path);
     });
+    this.#syncedWrites = writes;
   }
 
   /** Drops what was not synced. */
@@ -248,6 +252,7 @@ export class PageTable {
   #writeBack(index: number, window: Window): void {
     if (!window.dirty) return;
     const entries = Math.min(WINDOW_ENTRIES, this.#pages - index * WINDOW_ENTRIES);
+    this.#writes += 1;
     this.#guard("write", () =>
       writeFully(this.#fd, window.bytes.subarray(0, entries * ENTRY_SIZE), HEADER_SIZE + index * WINDOW_SIZE),
     );

@@ -23,21 +23,23 @@ const OPEN_TO_OTHERS = 0o077;
  */
 export function makePrivateFolder(path: string, hint: string): void {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: PRIVATE });
     if (!isMade(path)) takeOver(path, hint);
   } catch (error) {
     throw localError(error, "create the folder", path, hint);
   }
 }
 
-/** False: something of that name is there. */
+/** With the folders above it. False: something of that name is there. */
 function isMade(path: string): boolean {
   try {
     mkdirSync(path, { mode: PRIVATE });
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return false;
+    if (code !== "ENOENT") throw error;
+    mkdirSync(dirname(path), { recursive: true, mode: PRIVATE });
+    return isMade(path);
   }
 }
 

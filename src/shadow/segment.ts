@@ -1,14 +1,13 @@
-import { closeSync, fsync, fsyncSync, openSync, readSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { promisify } from "node:util";
 import { crc32 } from "node:zlib";
 import { LATEST_TIME_MS } from "../clock.ts";
 import type { Txid } from "../ltx/format.ts";
 import { decodeWalHeader, type WalHeader } from "../wal/header.ts";
 import { isBetweenFrames, type LogPosition, startOf, WAL_HEADER_SIZE } from "../wal/position.ts";
 import type { ReadAt } from "../wal/read-at.ts";
-import { fsyncFolder, writeFully } from "./durable-file.ts";
+import { fsyncFolder, fsyncOffThread, writeFully } from "./durable-file.ts";
 import { localError, onLocalFile } from "./local-error.ts";
 import { filesIn, removeLocalFile } from "./local-files.ts";
 
@@ -35,8 +34,6 @@ export interface SegmentHeader {
   readonly from: LogPosition;
   readonly capturedAtMs: number;
 }
-
-const fsyncOffThread = promisify(fsync);
 
 const MAGIC = "WALRUSTS";
 const VERSION = 1;

@@ -15,6 +15,9 @@ export interface ShadowFolder {
   readonly scratch: string;
 }
 
+/** Those that lie beside their databases, as a glob. */
+export const SHADOW_FOLDERS = ".*-walrust";
+
 /** `.{file}-walrust/` beside the database, or a folder named after its whole path under `shadowDir`. */
 export function shadowFolder(databasePath: string, shadowDir?: string): ShadowFolder {
   const file = basename(databasePath);

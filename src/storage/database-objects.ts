@@ -80,6 +80,18 @@ function assertOfDatabase({ name }: Manifest, keys: DatabaseKeys): void {
   });
 }
 
+/** Whether nothing is stored under a name but the record of who writes it. Errors: those of storage. */
+export async function hasNothing(
+  storage: Storage,
+  keys: DatabaseKeys,
+  options: CallOptions = {},
+): Promise<boolean> {
+  for await (const { key } of storage.list(keys.prefix, options)) {
+    if (key !== keys.writer()) return false;
+  }
+  return true;
+}
+
 /** Whatever LTX files there are under a name, in no order: one list. Errors: those of storage. */
 export async function listAllFiles(
   storage: Storage,

@@ -1,8 +1,9 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { Clock } from "../../src/clock.ts";
 import { FolderWatcher } from "../../src/daemon/watcher.ts";
+import { createShadowFolder, shadowFolder } from "../../src/shadow/shadow-folder.ts";
 import { ManualClock } from "../helpers/manual-clock.ts";
 import { tempFolder } from "../helpers/sqlite/temp-database.ts";
 
@@ -53,6 +54,33 @@ test("what lies beside it, in subfolders too, is nothing", async () => {
   await watcher.watch(join(folder, "last"), last);
   await untilHinted(last, join(folder, "last")); // events come in order
   expect(hinted.hint).not.toHaveBeenCalled();
+});
+
+/** Inodes that this process watches, as the system tells them. */
+function watchedInodes(): readonly number[] {
+  return readdirSync("/proc/self/fdinfo").flatMap((fd) => {
+    const path = `/proc/self/fdinfo/${fd}`;
+    const info = existsSync(path) ? readFileSync(path, "latin1") : ""; // the one that read the folder is gone
+    return [...info.matchAll(/^inotify wd:\S+ ino:([0-9a-f]+)/gm)].map(([, ino = ""]) =>
+      Number.parseInt(ino, 16),
+    );
+  });
+}
+
+test.runIf(process.platform === "linux")("our own folders are not watched", async () => {
+  const { watcher } = aWatcher();
+  const parent = tempFolder();
+  const before = shadowFolder(join(parent, "before.db"));
+  const after = shadowFolder(join(parent, "after.db"));
+  createShadowFolder(before);
+  const hinted = aTask();
+  await watcher.watch(join(parent, "before.db"), hinted);
+  createShadowFolder(after);
+  mkdirSync(join(parent, "other"));
+  const other = statSync(join(parent, "other")).ino;
+  await vi.waitUntil(() => watchedInodes().includes(other), { timeout: 40_000 }); // which comes after
+  for (const { path } of [before, after]) expect(watchedInodes()).not.toContain(statSync(path).ino);
+  await untilHinted(hinted, join(parent, "before.db-wal"));
 });
 
 test("no hint once it is let go", async () => {

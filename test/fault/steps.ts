@@ -32,16 +32,7 @@ const S3 = { place: "s3" } as const;
 
 const FIRST_COPY: readonly Step[] = [
   step("lock: its file gets its name", "first copy", AROUND, { op: /link/, path: inShadow("lock\\.db") }),
-  step("lock: its table is made", "first copy", AROUND, {
-    op: /sql/,
-    path: inShadow("lock\\.db"),
-    sql: /CREATE/,
-  }),
-  step("lock: taken", "first copy", ["before", "after"], {
-    op: /sql/,
-    path: inShadow("lock\\.db"),
-    sql: /COMMIT/,
-  }),
+  step("lock: let go", "first copy", AROUND, { op: /sql/, path: inShadow("lock\\.db"), sql: /COMMIT/ }),
   step("writer's note: what is asked for", "first copy", WRITTEN, {
     op: /write/,
     path: inShadow("writer\\.json\\.tmp"),
@@ -83,6 +74,16 @@ const FIRST_COPY: readonly Step[] = [
 ];
 
 const INCREMENTS: readonly Step[] = [
+  step("lock: taken", "increments", ["before", "after"], {
+    op: /sql/,
+    path: inShadow("lock\\.db"),
+    sql: /COMMIT/,
+  }),
+  step("lock: the owner before goes", "increments", AROUND, {
+    op: /sql/,
+    path: inShadow("lock\\.db"),
+    sql: /DELETE/,
+  }),
   step("resume: the log goes to the shadow WAL", "increments, backfilled", WRITTEN, {
     op: /write/,
     path: inShadow(SEGMENT),

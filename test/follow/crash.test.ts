@@ -16,6 +16,7 @@ const crash = vi.hoisted(() => ({ atStep: (_step: string) => {} }));
 vi.mock("../../src/shadow/durable-file.ts", async (original) => {
   const real = await original<typeof DurableFile>();
   return {
+    ...real,
     writeFully(fd: number, bytes: Uint8Array, position: number) {
       const half = bytes.length >> 1;
       real.writeFully(fd, bytes.subarray(0, half), position);
@@ -28,7 +29,6 @@ vi.mock("../../src/shadow/durable-file.ts", async (original) => {
       real.fsyncFolder(path);
       crash.atStep("fsync of the folder");
     },
-    syncPath: real.syncPath,
     async replaceFileDurably(path: string, bytes: Uint8Array) {
       crash.atStep("before the state");
       await real.replaceFileDurably(path, bytes);

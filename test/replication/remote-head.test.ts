@@ -16,6 +16,53 @@ describe("the newest state that storage holds", () => {
     });
   });
 
+  test("likely nothing: one list tells that it is so, whoever writes it", async () => {
+    const storage = new MemoryStorage();
+    storage.poke(keys.writer(), Buffer.from("{}"));
+    storage.poke("app2/00000001-00000001.ltx", Buffer.from("x"));
+    expect(await findRemoteHead(storage, keys, { isLikelyNew: true })).toEqual({
+      ...{ head: undefined, highestTxid: 0n, unnamed: [] },
+    });
+    expect(storage.calls.map(({ operation }) => operation)).toEqual(["list"]);
+  });
+
+  test.each([
+    ["a copy", async () => (await aHistory()).storage],
+    [
+      "a manifest alone",
+      async () => {
+        const { storage, history } = await aHistory();
+        history.manifest(history.files);
+        for (const key of storage.keys()) if (key.endsWith(".ltx")) storage.remove(key);
+        return storage;
+      },
+    ],
+    [
+      "a file that is none of ours",
+      async () => {
+        const storage = new MemoryStorage();
+        storage.poke("app/notes", Buffer.from("x"));
+        return storage;
+      },
+    ],
+  ])("likely nothing, and yet there is %s: seen as ever", async (_, make) => {
+    const storage = await make();
+    const expected = await findRemoteHead(storage, keys);
+    const { incrementalsAfter: _after, ...head } = expected.head ?? {};
+    const seen = await findRemoteHead(storage, keys, { isLikelyNew: true });
+    expect(seen).toMatchObject({ highestTxid: expected.highestTxid, unnamed: expected.unnamed });
+    if (expected.head === undefined) expect(seen.head).toBeUndefined();
+    else expect(seen.head).toMatchObject(head);
+  });
+
+  test("likely nothing, and there is a copy in the other layout: refused as ever", async () => {
+    const storage = new MemoryStorage();
+    storage.poke("app/ltx/0/0000000000000001-0000000000000001.ltx", Buffer.from("x"));
+    await expect(findRemoteHead(storage, keys, { isLikelyNew: true })).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+    });
+  });
+
   test("the newest file says it; of two at one TXID the incremental", async () => {
     const { storage, history } = await aHistory();
     await history.snapshot();

@@ -94,17 +94,19 @@ async function code(work: Promise<unknown>): Promise<ErrorCode | undefined> {
 }
 
 describe("taking it", () => {
-  test("the first writer: epoch 1, at once; its next process goes on with two looks and no PUT", async () => {
+  test("the first writer: epoch 1, with one PUT; its next process goes on with one look and no PUT", async () => {
     const scene = new Scene();
     const a = scene.machine("a");
     const lease = await a.take();
     const sinceMs = scene.clock.now();
     expect(scene.record).toEqual({ id: lease.id, epoch: 1, host: "a", pid: 100, boot: "1", sinceMs });
+    expect(lease.isFirst).toBe(true);
     await lease.hold(nothing);
+    expect(scene.calls("get")).toBe(0);
     const again = await a.take({ self: { pid: 101 } });
-    expect(again.id).toBe(lease.id);
+    expect(again).toMatchObject({ id: lease.id, isFirst: false });
     expect(scene.calls("put")).toBe(1);
-    expect(scene.calls("get")).toBe(2);
+    expect(scene.calls("get")).toBe(1);
     expect(a.told).toEqual([]);
   });
 
@@ -124,6 +126,7 @@ describe("taking it", () => {
     await scene.clock.advance(1);
     const b = await taking;
     expect(scene.record).toMatchObject({ id: b.id, epoch: 2, host: "b" });
+    expect(b.isFirst).toBe(false);
     await b.hold(nothing);
   });
 
@@ -218,12 +221,15 @@ describe("taking it", () => {
   });
 
   test.each([
-    ["GET", "before", 0],
-    ["GET", "after", 0],
-    ["PUT", "before", 1],
-    ["PUT", "after", 1],
-  ] as const)("killed at the %s, %s its effect: the next process has it at once", async (_, effect, at) => {
-    for (const state of ["fresh", "asked to take over"] as const) {
+    ["fresh", "PUT", "before", 0],
+    ["fresh", "PUT", "after", 0],
+    ["asked to take over", "GET", "before", 0],
+    ["asked to take over", "GET", "after", 0],
+    ["asked to take over", "PUT", "before", 1],
+    ["asked to take over", "PUT", "after", 1],
+  ] as const)(
+    "%s, killed at the %s, %s its effect: the next process has it at once",
+    async (state, request, effect, at) => {
       const scene = new Scene();
       const a = scene.machine("a");
       const options = state === "fresh" ? {} : { takeOver: true };
@@ -233,11 +239,19 @@ describe("taking it", () => {
       }
       const dying = new DyingStorage(scene.storage, at, effect);
       await Promise.race([a.take({ ...options, storage: dying }), dying.death]);
-      const tookEffect = at === 1 && effect === "after";
+      const tookEffect = request === "PUT" && effect === "after";
       const lease = await a.taken(tookEffect ? {} : options);
       await lease.hold(nothing);
       expect(scene.record).toMatchObject({ id: lease.id, host: "a", epoch: state === "fresh" ? 1 : 3 });
-    }
+    },
+  );
+
+  test("without conditions on PUT it is looked at first: another writer's record is never overwritten unseen", async () => {
+    const scene = new Scene({ conditionalPut: false });
+    await scene.machine("a").taken();
+    const b = await scene.machine("b").taken();
+    expect(scene.record).toMatchObject({ id: b.id, epoch: 2 });
+    expect(scene.storage.calls.map(({ operation }) => operation).slice(0, 2)).toEqual(["get", "put"]);
   });
 
   test("a copy of the local state is another writer: elsewhere, and beside it", async () => {
@@ -285,10 +299,13 @@ describe("taking it", () => {
     "%s is never taken for “nobody writes”",
     async (kind) => {
       const scene = new Scene();
+      const [known, unknown] = [scene.machine("a"), scene.machine("b")];
+      await known.take();
+      const before = scene.storage.peek(KEY);
       const error = new WalrustError(kind, "no");
       scene.storage.fault = ({ operation }) => (operation === "get" ? { kind: "before", error } : undefined);
-      expect(await code(scene.machine("a").take())).toBe(kind);
-      expect(scene.storage.keys()).toEqual([]);
+      for (const machine of [known, unknown]) expect(await code(machine.take())).toBe(kind);
+      expect(scene.storage.peek(KEY)).toEqual(before);
     },
   );
 

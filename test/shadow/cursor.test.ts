@@ -91,7 +91,7 @@ test("a write that fails leaves the cursor before it", async () => {
   const folder = tempFolder();
   const path = join(folder, "cursor.json");
   await writeCursor(path, CURSOR);
-  await fillDisk();
+  fillDisk();
   await expect(writeCursor(path, withPublished({ txid: 8n }))).rejects.toMatchObject({
     code: "LOCAL_DISK_FULL",
   });

@@ -1,12 +1,15 @@
-import { mkdirSync, readdirSync, rmdirSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { ownIdentity } from "../../src/process-identity.ts";
 import { DatabaseLock } from "../../src/shadow/lock.ts";
-import { makeLockFile } from "../../src/shadow/lock-file.ts";
+import { type LockOwner, makeLockFile, OWNER_ROW, OWNER_TABLE } from "../../src/shadow/lock-file.ts";
 import { tempFolder } from "../helpers/sqlite/temp-database.ts";
 
 const DATABASE = "/data/app.db";
+const OWNER = { ...ownIdentity(), controlSocket: "/run/walrust.sock" };
+const SOMEBODY = { host: "elsewhere", pid: 4, started: "1", controlSocket: "" };
 
 function newFolder() {
   const path = tempFolder();
@@ -15,27 +18,71 @@ function newFolder() {
   return folder;
 }
 
-describe("a lock file that is made beforehand", () => {
-  test("has nobody's name, is readable for its owner alone, and leaves nothing beside it", async () => {
+function lockOf(owner: LockOwner): Buffer {
+  const file = new Database(":memory:");
+  file.exec(OWNER_TABLE);
+  file.prepare(OWNER_ROW).run(owner);
+  return file.serialize();
+}
+
+describe("a lock file that is made with its owner's name in it", () => {
+  test("is readable for its owner alone, leaves nothing beside it, and holds", async () => {
     const folder = newFolder();
-    await makeLockFile(folder);
+    expect(await makeLockFile(folder, OWNER)).toBe(true);
     expect(statSync(folder.lock)).toMatchObject({ mode: 0o100600, nlink: 1 });
     expect(readdirSync(folder.scratch)).toEqual([]);
-    expect(DatabaseLock.holder(folder.lock)).toBeUndefined();
-    const lock = await DatabaseLock.acquireIn(folder, DATABASE, "/run/walrust.sock");
-    expect(DatabaseLock.holder(folder.lock)).toEqual({
-      ...ownIdentity(),
-      controlSocket: "/run/walrust.sock",
-    });
+    expect(DatabaseLock.holder(folder.lock)).toEqual(OWNER);
+  });
+
+  test("taken so, it is released and taken again like any other", async () => {
+    const folder = newFolder();
+    const lock = await DatabaseLock.acquireIn(folder, DATABASE, OWNER.controlSocket);
+    expect(DatabaseLock.holder(folder.lock)).toEqual(OWNER);
+    expect(() => DatabaseLock.acquire(folder.lock, DATABASE)).toThrow(
+      expect.objectContaining({ code: "DATABASE_IN_USE", details: { pid: process.pid, host: OWNER.host } }),
+    );
     lock.release();
+    expect(DatabaseLock.holder(folder.lock)).toBeUndefined();
+    const again = await DatabaseLock.acquireIn(folder, DATABASE, "");
+    expect(DatabaseLock.holder(folder.lock)).toEqual({ ...OWNER, controlSocket: "" });
+    again.release();
+  });
+
+  test("names each process as it is, also when another was named before", async () => {
+    const [first, second] = [newFolder(), newFolder()];
+    await makeLockFile(first, OWNER);
+    await makeLockFile(second, { ...OWNER, controlSocket: "/elsewhere.sock" });
+    expect(DatabaseLock.holder(first.lock)).toEqual(OWNER);
+    expect(DatabaseLock.holder(second.lock)).toMatchObject({ controlSocket: "/elsewhere.sock" });
+  });
+
+  test("two of this process at the same moment: one has it", async () => {
+    const folder = newFolder();
+    const taking = [1, 2, 3].map(() => DatabaseLock.acquireIn(folder, DATABASE, ""));
+    const outcomes = await Promise.allSettled(taking);
+    expect(outcomes.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected", "rejected"]);
+    for (const one of outcomes)
+      if (one.status === "rejected") expect(one.reason).toMatchObject({ code: "DATABASE_IN_USE" });
+  });
+
+  test("another process was faster: it has it, and its file stays", async () => {
+    const folder = newFolder();
+    const taking = DatabaseLock.acquireIn(folder, DATABASE, ""); // it waits for the disk now
+    writeFileSync(folder.lock, lockOf(SOMEBODY));
+    const { ino } = statSync(folder.lock);
+    await expect(taking).rejects.toMatchObject({
+      code: "DATABASE_IN_USE",
+      message: expect.stringContaining("elsewhere"),
+    });
+    expect(statSync(folder.lock).ino).toBe(ino);
+    expect(readdirSync(folder.scratch)).toEqual([]);
   });
 
   test("never takes the place of one that is there", async () => {
     const folder = newFolder();
-    await Promise.all([makeLockFile(folder), makeLockFile(folder)]);
-    const { ino } = statSync(folder.lock);
     const lock = DatabaseLock.acquire(folder.lock, DATABASE);
-    await makeLockFile(folder);
+    const { ino } = statSync(folder.lock);
+    expect(await makeLockFile(folder, OWNER)).toBe(false);
     await expect(DatabaseLock.acquireIn(folder, DATABASE, "")).rejects.toMatchObject({
       code: "DATABASE_IN_USE",
     });
@@ -46,7 +93,7 @@ describe("a lock file that is made beforehand", () => {
   test("where it cannot be made, the lock makes it as before", async () => {
     const folder = newFolder();
     rmdirSync(folder.scratch);
-    await makeLockFile(folder);
+    expect(await makeLockFile(folder, OWNER)).toBe(false);
     expect(readdirSync(join(folder.lock, ".."))).toEqual([]);
     const lock = await DatabaseLock.acquireIn(folder, DATABASE, "");
     expect(DatabaseLock.holder(folder.lock)?.pid).toBe(process.pid);

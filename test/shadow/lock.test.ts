@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, renameSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -140,6 +140,25 @@ test("killed while the lock file is made: the next one takes the lock", () => {
   const args = ["-c", REPLAY, path, "4096", JSON.stringify(statements)];
   const { signal, stderr } = spawnSync("python3", args, { encoding: "utf8" });
   expect(signal, stderr).toBe("SIGXFSZ");
+  DatabaseLock.acquire(path, DATABASE);
+  expect(DatabaseLock.holder(path)).toMatchObject(ownIdentity());
+});
+
+test("killed between the two pages of a row that is replaced: the file is sound, and the next one takes the lock", async () => {
+  const path = newLock();
+  leaveOwner(path, { host: hostname(), pid: await deadPid(), started: "1" });
+  const pageSizeBytes = new Database(path).pragma("page_size", { simple: true });
+  const statements = statementsOf(() => DatabaseLock.acquire(path, DATABASE).release());
+  const { signal, stderr } = spawnSync(
+    "python3",
+    ["-c", REPLAY, path, `${pageSizeBytes}`, JSON.stringify(statements)],
+    {
+      encoding: "utf8",
+    },
+  );
+  expect(signal, stderr).toBe("SIGXFSZ");
+  expect(existsSync(`${path}-journal`)).toBe(false);
+  expect(new Database(path).pragma("integrity_check", { simple: true })).toBe("ok");
   DatabaseLock.acquire(path, DATABASE);
   expect(DatabaseLock.holder(path)).toMatchObject(ownIdentity());
 });

@@ -1,7 +1,6 @@
-import fs, { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
-import { syncBuiltinESMExports } from "node:module";
+import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   decodeSegmentHeader,
   encodeSegmentHeader,
@@ -15,6 +14,7 @@ import {
 import { decodeWalHeader } from "../../src/wal/header.ts";
 import { startOf } from "../../src/wal/position.ts";
 import { LogScanner } from "../../src/wal/scanner.ts";
+import { fillDisk } from "../helpers/full-disk.ts";
 import { testCore } from "../helpers/sqlite/probe.ts";
 import { tempFolder } from "../helpers/sqlite/temp-database.ts";
 import { readAtOf } from "../helpers/wal/golden.ts";
@@ -172,18 +172,6 @@ test("several behind one TXID, of logs that begin alike: none takes the place of
   segments.push(Segment.write(folder, header, end, readAtOf(bytes)));
   expect(segmentPaths(folder)).toEqual([segments[0]?.path, segments[3]?.path]);
 });
-
-/** From now on until the end of the test, writes to files fail. */
-function fillDisk(): void {
-  const spy = vi.spyOn(fs, "writeSync").mockImplementation(() => {
-    throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
-  });
-  syncBuiltinESMExports();
-  onTestFinished(() => {
-    spy.mockRestore();
-    syncBuiltinESMExports();
-  });
-}
 
 describe("what cannot be written", () => {
   const writers: readonly (readonly [string, typeof Segment.writeInSlices])[] = [

@@ -92,8 +92,8 @@ export const MUTATIONS: readonly Mutation[] = [
     id: "lock-kept",
     what: "a lock whose release failed keeps its own process out for good",
     file: "src/shadow/lock.ts",
-    find: `isThisProcess(holder, owner) && !held.has(path);`,
-    replace: `isThisProcess(holder, owner) && held.has(path);`,
+    find: `const isTheirs = holder !== undefined && !isThisProcess(holder, owner);`,
+    replace: `const isTheirs = holder !== undefined;`,
   },
   {
     id: "busy-loop",

@@ -26,6 +26,7 @@ const NAME = "app";
 /** Where nobody else writes, as the lock has it in tests of one replica. */
 export const ONLY_WRITER: WriterLease = {
   id: 7n,
+  isFirst: false,
   hold: (work, { signal } = {}) => work(signal ?? new AbortController().signal),
   check: async () => {},
 };
