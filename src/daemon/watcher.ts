@@ -132,6 +132,7 @@ class WatchedFolder {
   }
 }
 
+/** A folder that was just deleted has no watch to remove, which the system calls an error. */
 async function unsubscribe(subscription: AsyncSubscription | undefined): Promise<undefined> {
-  await subscription?.unsubscribe();
+  await subscription?.unsubscribe().catch(() => {});
 }

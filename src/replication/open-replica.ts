@@ -2,9 +2,9 @@ import type { Clock } from "../clock.ts";
 import { WalrustError } from "../errors.ts";
 import { PageMarks } from "../ltx/page-marks.ts";
 import { type Cursor, readCursor } from "../shadow/cursor.ts";
-import { syncPath } from "../shadow/durable-file.ts";
 import { filesIn, removeLocalFile } from "../shadow/local-files.ts";
 import { PageTable } from "../shadow/page-table.ts";
+import { syncSegments } from "../shadow/segment.ts";
 import type { ShadowFolder } from "../shadow/shadow-folder.ts";
 import { DatabaseLink } from "../sqlite/link.ts";
 import { databaseKeys, type LayoutName } from "../storage/keys.ts";
@@ -68,7 +68,7 @@ export interface OpenReplicaOptions {
  * and a gap. The lock and the lease must be held. Errors: DATABASE_*, STORAGE_*, LOCAL_*.
  */
 export async function openReplica(options: OpenReplicaOptions): Promise<Replica> {
-  emptyScratch(options.folder);
+  removeScratch(options.folder);
   const { path, clock, observe = false, known, room } = options;
   const view = known ? viewOfKnown(known) : await lookAtStorage(options);
   await room?.();
@@ -304,7 +304,7 @@ class Opening {
   async #forget({ pending }: Capture): Promise<void> {
     const hasSegments = pending.segmentBytes > 0;
     pending.drop();
-    if (hasSegments) await syncPath(this.#options.folder.segments);
+    if (hasSegments) await syncSegments(this.#options.folder.segments);
   }
 
   async #pin(): Promise<void> {
@@ -386,6 +386,6 @@ function present<T>(value: T | undefined): T {
 }
 
 /** What a crash left of work under way. */
-function emptyScratch(folder: ShadowFolder): void {
-  for (const path of filesIn(folder.scratch)) removeLocalFile(path);
+function removeScratch({ path: folder, scratch }: ShadowFolder): void {
+  for (const path of filesIn(folder)) if (path.startsWith(scratch)) removeLocalFile(path);
 }

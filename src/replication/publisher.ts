@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { Clock } from "../clock.ts";
 import { isWalrustError, WalrustError } from "../errors.ts";
 import { type DecodedLtx, decodeLtx } from "../ltx/decoder.ts";
@@ -109,7 +108,7 @@ export class Publisher {
         `captured TXID ${minTxid} does not follow the published ${this.#published.txid}`,
       );
     }
-    const changes = new TableChanges(join(folder.scratch, "changes"));
+    const changes = new TableChanges(`${folder.scratch}changes`);
     try {
       const sizeBytes = Math.min(pending.bytes, last.commitPages * last.header.pageSizeBytes);
       const timestampMs = Math.max(this.#published.timestampMs, last.capturedAtMs);
@@ -138,7 +137,7 @@ export class Publisher {
     const base = this.#published;
     const txid = base.txid + 1n;
     const timestampMs = Math.max(base.timestampMs, clock.now());
-    const changes = new TableChanges(join(folder.scratch, "changes"));
+    const changes = new TableChanges(`${folder.scratch}changes`);
     try {
       const file = { minTxid: txid, maxTxid: txid, sizeBytes: sizeOf(database), timestampMs };
       const stored = await this.#store(file, options, (io) =>
@@ -272,7 +271,7 @@ export class Publisher {
     const key = layout.keys.ltx(file.minTxid, file.maxTxid);
     const store = async (signal: AbortSignal, condition?: { readonly kind: "absent" }) => {
       const lease = await cores.acquire({ signal });
-      const spill = new ScratchFile(join(folder.scratch, `index-${key.slice(key.lastIndexOf("/") + 1)}`));
+      const spill = new ScratchFile(`${folder.scratch}index-${key.slice(key.lastIndexOf("/") + 1)}`);
       const upload = storage.upload(key, {
         ...(condition && { condition }),
         headSizeBytes: LTX_HEADER_SIZE,

@@ -1,7 +1,13 @@
 import type { Txid } from "../ltx/format.ts";
 import { syncPath } from "../shadow/durable-file.ts";
 import { removeLocalFile } from "../shadow/local-files.ts";
-import { readSegmentHeader, SEGMENT_HEADER_SIZE, Segment, segmentPaths } from "../shadow/segment.ts";
+import {
+  readSegmentHeader,
+  SEGMENT_HEADER_SIZE,
+  Segment,
+  segmentPaths,
+  syncSegments,
+} from "../shadow/segment.ts";
 import { type LogPosition, WAL_HEADER_SIZE } from "../wal/position.ts";
 import type { ReadAt } from "../wal/read-at.ts";
 import type { LogScanner } from "../wal/scanner.ts";
@@ -54,7 +60,7 @@ export async function recoverFrames(options: RecoverOptions): Promise<RecoveredF
   }
   // A death may have come before the sync of the folder. What is there may be all that is left of its frames; what is not must not come back with
   // the power, since its TXIDs are given to other commits.
-  if (!options.isSynced || hasRemoved) await syncPath(options.segmentFolder);
+  if (!options.isSynced || hasRemoved) await syncSegments(options.segmentFolder);
   if (runs.length > 0) return { runs, state };
   return { runs, state: { ...state, log: options.cursorLog ?? (await options.locateHead()) } };
 }

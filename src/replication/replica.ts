@@ -2,7 +2,6 @@ import type { Clock } from "../clock.ts";
 import { WalrustError } from "../errors.ts";
 import type { Txid } from "../ltx/format.ts";
 import { type Cursor, type PublishedState, writeCursor } from "../shadow/cursor.ts";
-import { syncPath } from "../shadow/durable-file.ts";
 import { PageTable } from "../shadow/page-table.ts";
 import { removeSegments } from "../shadow/segment.ts";
 import { type ExactPin, exactPin } from "../sqlite/exact-pin.ts";
@@ -134,8 +133,7 @@ export class Replica {
     if (duty.kind === "none") throw new Error("there is no duty to do");
     // What is published now has all of it, and a segment that outlived it would be taken for its continuation after a crash, or a loss of power.
     this.capture.pending.drop();
-    removeSegments(this.#options.folder.segments);
-    await syncPath(this.#options.folder.segments);
+    await removeSegments(this.#options.folder.segments);
     try {
       await this.#pinFirst(options.signal);
       const pin = await this.#pinExactly(options.signal);

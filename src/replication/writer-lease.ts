@@ -157,7 +157,8 @@ class StoredLease implements ParkableLease {
     // Where nothing is remembered there is nothing, as a rule: the PUT finds out, and saves asking.
     const isGuessed = this.#memory === undefined && storage.conditionalPut;
     for (let tries = 1; ; tries += 1) {
-      const stored = isGuessed && tries === 1 ? this.#absentNow() : await this.#look();
+      const isGuess = isGuessed && tries === 1;
+      const stored = isGuess ? this.#absentNow() : await this.#look();
       const decision = this.#decide(stored.record);
       if (decision.kind === "refuse") throw this.#fencedBy(decision.holder);
       this.#epoch = decision.epoch;
@@ -170,12 +171,19 @@ class StoredLease implements ParkableLease {
       }
       const untilKnown = () =>
         Math.max(this.#memory?.waitsUntilMs ?? 0, decision.waits ? clock.now() + GRACE_MS : 0);
-      const epoch = this.#memory?.epoch ?? 0;
-      await this.#remember({ epoch, taking: decision.epoch, waitsUntilMs: untilKnown() });
+      const rememberAsked = () =>
+        this.#remember({
+          epoch: this.#memory?.epoch ?? 0,
+          taking: decision.epoch,
+          waitsUntilMs: untilKnown(),
+        });
+      // A death over the very first PUT is told by its process, which is dead.
+      if (!isGuess) await rememberAsked();
       try {
         await this.#put(stored.condition);
       } catch (error) {
         if (tries < MAX_TRIES && isWalrustError(error, "STORAGE_CONFLICT")) continue;
+        if (isGuess) await rememberAsked(); // it may have had its effect
         throw error;
       }
       this.#isFirst = stored.record === undefined;

@@ -2,13 +2,22 @@ import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { onLocalFile } from "./local-error.ts";
 
-/** Paths of what lies in a folder of ours, sorted by name. Errors: LOCAL_IO. */
+/** Paths of what lies in a folder of ours, sorted by name; none where there is no such folder. Errors: LOCAL_IO. */
 export function filesIn(folder: string): readonly string[] {
   return onLocalFile("read", folder, () =>
-    readdirSync(folder)
+    namesIn(folder)
       .sort()
       .map((name) => join(folder, name)),
   );
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
 }
 
 /** One that is not there is removed already. Errors: LOCAL_IO. */

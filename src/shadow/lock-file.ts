@@ -1,5 +1,4 @@
 import { closeSync, existsSync, linkSync, openSync } from "node:fs";
-import { join } from "node:path";
 import { ownMark, type ProcessIdentity } from "../process-identity.ts";
 import { SqliteDatabase } from "../sqlite/driver.ts";
 import { fsyncOffThread, removeIfPossible, writeFully } from "./durable-file.ts";
@@ -30,7 +29,7 @@ export async function makeLockFile(
   owner: LockOwner,
 ): Promise<boolean> {
   if (existsSync(lock)) return false;
-  const aside = join(scratch, `lock-${ownMark()}`);
+  const aside = `${scratch}lock-${ownMark()}`;
   try {
     const fd = openSync(aside, "wx", 0o600);
     try {
@@ -44,7 +43,7 @@ export async function makeLockFile(
   } catch {
     return false;
   } finally {
-    removeIfPossible(aside); // else the next start empties the folder
+    removeIfPossible(aside); // else the next start does
   }
 }
 

@@ -1,5 +1,5 @@
-import { closeSync, fsyncSync, openSync, readSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { crc32 } from "node:zlib";
 import { LATEST_TIME_MS } from "../clock.ts";
@@ -7,7 +7,7 @@ import type { Txid } from "../ltx/format.ts";
 import { decodeWalHeader, type WalHeader } from "../wal/header.ts";
 import { isBetweenFrames, type LogPosition, startOf, WAL_HEADER_SIZE } from "../wal/position.ts";
 import type { ReadAt } from "../wal/read-at.ts";
-import { fsyncFolder, fsyncOffThread, writeFully } from "./durable-file.ts";
+import { fsyncFolder, fsyncOffThread, syncPath, writeFully } from "./durable-file.ts";
 import { localError, onLocalFile } from "./local-error.ts";
 import { filesIn, removeLocalFile } from "./local-files.ts";
 
@@ -168,9 +168,15 @@ export function segmentPaths(folder: string): readonly string[] {
   return filesIn(folder);
 }
 
-/** Errors: LOCAL_IO. */
-export function removeSegments(folder: string): void {
+/** None of them comes back, not with a loss of power either. Errors: LOCAL_IO. */
+export async function removeSegments(folder: string): Promise<void> {
   for (const path of segmentPaths(folder)) removeLocalFile(path);
+  await syncSegments(folder);
+}
+
+/** Makes durable which segments there are. Where there is no folder there never was one. Errors: LOCAL_IO. */
+export async function syncSegments(folder: string): Promise<void> {
+  if (existsSync(folder)) await syncPath(folder);
 }
 
 /**
@@ -186,6 +192,12 @@ export function segmentName({ txidBefore }: Pick<SegmentHeader, "txidBefore">, o
 function nextOrdinal(folder: string): number {
   const ordinals = filesIn(folder).map((path) => Number(ORDINAL.exec(path)?.[1] ?? 0));
   return ordinals.reduce((most, ordinal) => Math.max(most, ordinal), 0) + 1;
+}
+
+/** In a folder that nobody else can enter. */
+function makeFolder(path: string): void {
+  mkdirSync(path, { mode: 0o700 });
+  fsyncFolder(dirname(path));
 }
 
 const ORDINAL = /-(\d+)\.frames$/;
@@ -210,7 +222,10 @@ class SegmentDraft {
     this.#path = join(folder, segmentName(header, nextOrdinal(folder)));
     this.#header = header;
     this.#toOffset = toOffset;
-    this.#fd = this.#guard(() => openSync(this.#path, "wx", 0o600));
+    this.#fd = this.#guard(() => {
+      if (!existsSync(folder)) makeFolder(folder);
+      return openSync(this.#path, "wx", 0o600);
+    });
   }
 
   *copy(readLog: ReadAt): Generator<void> {

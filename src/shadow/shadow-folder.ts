@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { lstatSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { makePrivateFolder } from "./private-folder.ts";
 
@@ -10,8 +11,9 @@ export interface ShadowFolder {
   /** What we remember of the right to write the remote database. */
   readonly writer: string;
   readonly pageTable: string;
+  /** A folder, made when the first segment is. */
   readonly segments: string;
-  /** Spilled page indexes and table changes of work under way; emptied at start. */
+  /** What the path of each file of work under way begins with; what is left of them is removed at start. */
   readonly scratch: string;
 }
 
@@ -32,13 +34,18 @@ export function shadowFolder(databasePath: string, shadowDir?: string): ShadowFo
     writer: join(path, "writer.json"),
     pageTable: join(path, "page-table"),
     segments: join(path, "segments"),
-    scratch: join(path, "scratch"),
+    scratch: join(path, "scratch-"),
   };
 }
 
 /** Errors: LOCAL_IO, LOCAL_DISK_FULL. */
-export function createShadowFolder(folder: ShadowFolder): void {
-  for (const path of [folder.path, folder.segments, folder.scratch]) {
-    makePrivateFolder(path, "Make the folder writable, or name another place with --shadow-dir.");
-  }
+export function createShadowFolder({ path, segments }: Pick<ShadowFolder, "path" | "segments">): void {
+  const hint = "Make the folder writable, or name another place with --shadow-dir.";
+  makePrivateFolder(path, hint);
+  if (isThere(segments)) makePrivateFolder(segments, hint);
+}
+
+/** A link that leads nowhere is there too. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }

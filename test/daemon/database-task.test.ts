@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { WalrustError } from "../../src/errors.ts";
 import { formatCursor, readCursor } from "../../src/shadow/cursor.ts";
+import { filesIn } from "../../src/shadow/local-files.ts";
 import { DatabaseLock } from "../../src/shadow/lock.ts";
 import { encodeSegmentHeader, readSegmentHeader, SEGMENT_HEADER_SIZE } from "../../src/shadow/segment.ts";
 import { Watched } from "../helpers/daemon/watched.ts";
@@ -318,11 +319,11 @@ describe("storage is away (pitfall 58)", () => {
       await stage.clock.advance(5000);
     }
     expect(watched.of("handover").length).toBeGreaterThan(5);
-    expect(readdirSync(stage.folder.segments).length).toBeGreaterThan(5);
+    expect(filesIn(stage.folder.segments).length).toBeGreaterThan(5);
     expect(checkpoint(stage.app, "TRUNCATE")[0]).toBe(0);
     giveBack(stage);
     await stage.clock.advance(5000);
-    expect(readdirSync(stage.folder.segments)).toEqual([]);
+    expect(filesIn(stage.folder.segments)).toEqual([]);
     await stage.expectWhole();
   });
 
@@ -476,7 +477,7 @@ describe("a gap", () => {
     }
     expect(watched.of("shadow_full")).toMatchObject([{ limitBytes: 100_000 }]);
     expect(watched.of("shadow_full")[0]?.sizeBytes).toBeGreaterThan(100_000);
-    expect(readdirSync(stage.folder.segments)).toEqual([]);
+    expect(filesIn(stage.folder.segments)).toEqual([]);
     expect(checkpoint(stage.app, "TRUNCATE")[0], "the application does not suffer").toBe(0);
     insert(stage.app, 50);
     giveBack(stage);
@@ -626,7 +627,7 @@ describe("stop", () => {
     expect(result).toMatchObject({ isComplete: false, error: { code: "STORAGE_UNAVAILABLE" } });
     expect(watched.of("closed")).toMatchObject([{ unpublished: 2n }]);
     stage.app.close(); // SQLite deletes the log
-    expect(readdirSync(stage.folder.segments)).toHaveLength(1);
+    expect(filesIn(stage.folder.segments)).toHaveLength(1);
     giveBack(stage);
     const app = openApp(stage.path);
     insert(app);

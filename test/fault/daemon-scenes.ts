@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { expect, onTestFinished } from "vitest";
 import type { Child } from "../../src/bench/child.ts";
 import { until } from "../../src/bench/until.ts";
+import { filesIn } from "../../src/shadow/local-files.ts";
 import { type Application, addNotes, contentOf, openApplication } from "../helpers/e2e/application.ts";
 import { type Scene, scene } from "../helpers/e2e/scene.ts";
 import { tempFolder } from "../helpers/e2e/temp-folder.ts";
@@ -38,7 +39,7 @@ export interface DaemonStory {
   readonly neverPauses?: boolean;
 }
 
-const OURS = /^(cursor\.json|lock\.db|page-table|segments|scratch|writer\.json)$/;
+const OURS = /^(cursor\.json|lock\.db|page-table|segments|writer\.json)$/;
 /** `walrust-UID`: where daemons listen. */
 const BESIDE = /^(app\.db(-wal|-shm)?|\.app\.db-walrust|storage|walrust-\d+)$/;
 
@@ -129,8 +130,7 @@ export class DaemonScene implements CrashScene {
       ...(await this.#place.strays()),
       ...readdirSync(this.#at.folder).filter((name) => !BESIDE.test(name)),
       ...readdirSync(shadow).filter((name) => !OURS.test(name)),
-      ...readdirSync(`${shadow}/segments`),
-      ...readdirSync(`${shadow}/scratch`),
+      ...filesIn(`${shadow}/segments`),
     ];
     expect(strays).toEqual([]);
   }

@@ -33,14 +33,13 @@ const S3 = { place: "s3" } as const;
 const FIRST_COPY: readonly Step[] = [
   step("lock: its file gets its name", "first copy", AROUND, { op: /link/, path: inShadow("lock\\.db") }),
   step("lock: let go", "first copy", AROUND, { op: /sql/, path: inShadow("lock\\.db"), sql: /COMMIT/ }),
-  step("writer's note: what is asked for", "first copy", WRITTEN, {
+  step("writer's note: what was got", "first copy", WRITTEN, {
     op: /write/,
     path: inShadow("writer\\.json\\.tmp"),
   }),
-  step("writer's note: what was got", "first copy", AROUND, {
+  step("writer's note: in its place", "first copy", AROUND, {
     op: /rename/,
     path: inShadow("writer\\.json"),
-    nth: 2,
   }),
   step("lease: writer.json is made", "first copy", AROUND, { op: /link/, path: inStorage("writer\\.json") }),
   {
@@ -134,6 +133,10 @@ const DOUBTS: readonly Step[] = [
   { ...S3, ...step("repair: PUT", "repair", AROUND, { op: /request/, path: request("PUT", "0.*\\.ltx") }) },
   step("repair: page table moved on", "repair", WRITTEN, { op: /write/, path: inShadow("page-table") }),
   step("repair: cursor", "repair", AROUND, { op: /rename/, path: inShadow("cursor\\.json") }),
+  step("local state lost: what is asked for", "local state lost", WRITTEN, {
+    op: /write/,
+    path: inShadow("writer\\.json\\.tmp"),
+  }),
   step("local state lost: writer.json replaced", "local state lost", AROUND, {
     op: /rename/,
     path: inStorage("writer\\.json"),
@@ -185,8 +188,9 @@ const HANDOVERS: readonly Step[] = [
   step("shadow: its folder is made durable", "handovers", ["before", "after"], {
     op: /sync/,
     path: inShadow("segments"),
-    nth: 4, // the first was of the first snapshot
+    ...THIRD,
   }),
+  step("shadow: its folder is made", "handovers", AROUND, { op: /mkdir/, path: inShadow("segments") }),
   step("shadow: published segments go", "handovers, published", ["before", "after"], {
     op: /remove/,
     path: inShadow(SEGMENT),

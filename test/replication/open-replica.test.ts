@@ -15,6 +15,7 @@ import { WalrustError } from "../../src/errors.ts";
 import { PendingFrames } from "../../src/replication/pending-frames.ts";
 import type { DutyOutcome, Replica } from "../../src/replication/replica.ts";
 import { readCursor, writeCursor } from "../../src/shadow/cursor.ts";
+import { filesIn } from "../../src/shadow/local-files.ts";
 import { formatManifest, parseManifest } from "../../src/storage/manifest.ts";
 import { expectSame, Stage } from "../helpers/replication/stage.ts";
 import {
@@ -188,7 +189,7 @@ describe("continue: nothing is read, nothing uploaded", () => {
     if (isBackfilled) checkpoint(stage.app, "FULL");
     const replica = await stage.open();
     expect(replica.capture.pending.isEmpty).toBe(false);
-    expect(readdirSync(stage.folder.segments)).toHaveLength(segments);
+    expect(filesIn(stage.folder.segments)).toHaveLength(segments);
     checkpoint(stage.app, "FULL");
     for (let commit = 0; commit < 2; commit += 1) insert(stage.app);
     await stage.publishAll(replica);
@@ -404,7 +405,7 @@ describe("repair: the page table is the head, the log is another one", () => {
     insert(app);
     await stage.publishAll(replica);
     await stage.expectWhole();
-    expect(readdirSync(stage.folder.segments)).toEqual([]);
+    expect(filesIn(stage.folder.segments)).toEqual([]);
   });
 
   test("a gap was found while watching: whatever the log looks like", async () => {
@@ -502,7 +503,7 @@ describe("segments that a crash left", () => {
     const { duty, replica } = await openAndGoOn(stage);
     expect(duty).toBe("none");
     expect(replica.published?.txid).toBe(4n + 7n + 1n);
-    expect(readdirSync(stage.folder.segments)).toEqual([]);
+    expect(filesIn(stage.folder.segments)).toEqual([]);
     await stage.expectWholeEverywhere();
   });
 
@@ -592,7 +593,7 @@ describe("segments that a crash left", () => {
     damage(join(stage.folder.segments, readdirSync(stage.folder.segments)[index] ?? ""));
     const { duty } = await openAndGoOn(stage);
     expect(duty).toBe("repair");
-    expect(readdirSync(stage.folder.segments)).toEqual([]);
+    expect(filesIn(stage.folder.segments)).toEqual([]);
     await stage.expectWholeEverywhere();
   });
 
@@ -608,7 +609,7 @@ describe("segments that a crash left", () => {
       const { duty, replica } = await openAndGoOn(stage);
       expect(duty).toBe("none");
       expect(replica.published?.txid).toBe(12n);
-      expect(readdirSync(stage.folder.segments)).toEqual([]);
+      expect(filesIn(stage.folder.segments)).toEqual([]);
       await stage.expectWholeEverywhere();
     },
   );
@@ -616,11 +617,12 @@ describe("segments that a crash left", () => {
   test("of another lineage, with TXIDs that would follow: not published", async () => {
     const other = await killedWithSegments();
     const stage = await stopped();
+    mkdirSync(stage.folder.segments);
     for (const name of readdirSync(other.folder.segments))
       copyFileSync(join(other.folder.segments, name), join(stage.folder.segments, name));
     insert(stage.app);
     const { replica } = await openAndGoOn(stage);
-    expect(readdirSync(stage.folder.segments)).toEqual([]);
+    expect(filesIn(stage.folder.segments)).toEqual([]);
     expect(replica.published?.txid).toBeLessThan(10n);
     await stage.expectWholeEverywhere();
   });
@@ -632,7 +634,7 @@ describe("segments that a crash left", () => {
     renameSync(path, `${path}.tmp`);
     truncateSync(`${path}.tmp`, readFileSync(`${path}.tmp`).length - 1);
     await openAndGoOn(stage);
-    expect(readdirSync(stage.folder.segments)).toEqual([]);
+    expect(filesIn(stage.folder.segments)).toEqual([]);
     await stage.expectWholeEverywhere();
   });
 });
@@ -657,10 +659,9 @@ describe("half of the page table is newer than the cursor", () => {
 describe("scratch files of a dead life", () => {
   test("are gone after the opening", async () => {
     const stage = await stopped();
-    mkdirSync(stage.folder.scratch, { recursive: true });
-    writeFileSync(join(stage.folder.scratch, "changes"), "x");
+    writeFileSync(`${stage.folder.scratch}changes`, "x");
     await stage.open();
-    expect(readdirSync(stage.folder.scratch)).toEqual([]);
+    expect(stage.scratchFiles()).toEqual([]);
   });
 });
 
@@ -734,7 +735,7 @@ describe("storage does not answer (pitfall 25)", () => {
 
 function forget(path: string, folder: Stage["folder"]): void {
   rmSync(path, { recursive: true });
-  for (const again of [folder.path, folder.segments, folder.scratch]) mkdirSync(again);
+  mkdirSync(folder.path);
 }
 
 function flip(path: string, at: number): void {

@@ -1,8 +1,8 @@
-import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { WalrustError } from "../../src/errors.ts";
 import { decodeHeader } from "../../src/ltx/header.ts";
 import { type FrameRun, PendingFrames } from "../../src/replication/pending-frames.ts";
+import { filesIn } from "../../src/shadow/local-files.ts";
 import { decodeAll } from "../helpers/ltx/decode-all.ts";
 import type { Fault, StorageCall } from "../helpers/memory-storage.ts";
 import { expectSame, Stage } from "../helpers/replication/stage.ts";
@@ -154,7 +154,7 @@ describe("what a file holds", () => {
     expect(replica.capture.state.commitPages).toBeGreaterThan(70_000);
     const file = await replica.publish();
     expect(file?.pages).toBeGreaterThan(70_000);
-    expect(readdirSync(stage.folder.scratch), "nothing is left of the spilled table changes").toEqual([]);
+    expect(stage.scratchFiles(), "nothing is left of the spilled table changes").toEqual([]);
     stage.app.exec("UPDATE t SET body = 'z'");
     await stage.publishAll(replica);
     await stage.expectWhole();
@@ -172,11 +172,11 @@ describe("what a file holds", () => {
     stage.app.exec("UPDATE t SET body = 'second' WHERE id < 5");
     await stage.capture(replica);
     expect(replica.capture.pending.runs).toHaveLength(2);
-    expect(readdirSync(stage.folder.segments)).toHaveLength(1);
+    expect(filesIn(stage.folder.segments)).toHaveLength(1);
     const file = await replica.publish();
     expect(file).toMatchObject({ minTxid: 2n, maxTxid: 4n });
     expect(await replica.publish()).toBeUndefined();
-    expect(readdirSync(stage.folder.segments)).toEqual([]);
+    expect(filesIn(stage.folder.segments)).toEqual([]);
     const header = headerOf(stage, "00000002-00000004.ltx");
     expect(header).toMatchObject({ walOffset: 32n, walSalt1: replica.capture.state.log?.salt1 });
     await stage.expectWholeEverywhere();

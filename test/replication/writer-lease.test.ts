@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, readdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -220,29 +220,50 @@ describe("taking it", () => {
     expect((await Promise.all(taking)).sort()).toEqual(["STORAGE_FENCED", "STORAGE_FENCED", undefined]);
   });
 
+  test.each(["before", "after"] as const)(
+    "killed at the very first PUT, %s its effect: the next process has it at once",
+    async (effect) => {
+      const scene = new Scene();
+      const a = scene.machine(hostname(), { pid: 2 ** 22 + 1 }); // which no process has
+      const dying = new DyingStorage(scene.storage, 0, effect);
+      await Promise.race([a.take({ storage: dying }), dying.death]);
+      const lease = await a.take();
+      await lease.hold(nothing);
+      expect(scene.record).toMatchObject({ id: lease.id, epoch: effect === "after" ? 2 : 1 });
+    },
+  );
+
+  test("the answer to the very first PUT is lost, and it had its effect: the next try goes on with it at once", async () => {
+    const scene = new Scene();
+    const a = scene.machine("a");
+    const error = new WalrustError("STORAGE_UNAVAILABLE", "no answer");
+    scene.storage.fault = ({ operation }) => (operation === "put" ? { kind: "after", error } : undefined);
+    expect(await code(a.take())).toBe("STORAGE_UNAVAILABLE");
+    scene.storage.fault = () => undefined;
+    const { id } = scene.record;
+    expect((await a.take()).id).toBe(id);
+    expect(scene.record.epoch).toBe(1);
+    expect(a.told).toEqual([]);
+  });
+
   test.each([
-    ["fresh", "PUT", "before", 0],
-    ["fresh", "PUT", "after", 0],
-    ["asked to take over", "GET", "before", 0],
-    ["asked to take over", "GET", "after", 0],
-    ["asked to take over", "PUT", "before", 1],
-    ["asked to take over", "PUT", "after", 1],
+    ["GET", "before", 0],
+    ["GET", "after", 0],
+    ["PUT", "before", 1],
+    ["PUT", "after", 1],
   ] as const)(
-    "%s, killed at the %s, %s its effect: the next process has it at once",
-    async (state, request, effect, at) => {
+    "asked to take over, killed at the %s, %s its effect: the next process has it at once",
+    async (request, effect, at) => {
       const scene = new Scene();
       const a = scene.machine("a");
-      const options = state === "fresh" ? {} : { takeOver: true };
-      if (state !== "fresh") {
-        await a.take();
-        await scene.machine("b").taken();
-      }
+      await a.take();
+      await scene.machine("b").taken();
       const dying = new DyingStorage(scene.storage, at, effect);
-      await Promise.race([a.take({ ...options, storage: dying }), dying.death]);
+      await Promise.race([a.take({ takeOver: true, storage: dying }), dying.death]);
       const tookEffect = request === "PUT" && effect === "after";
-      const lease = await a.taken(tookEffect ? {} : options);
+      const lease = await a.taken(tookEffect ? {} : { takeOver: true });
       await lease.hold(nothing);
-      expect(scene.record).toMatchObject({ id: lease.id, host: "a", epoch: state === "fresh" ? 1 : 3 });
+      expect(scene.record).toMatchObject({ id: lease.id, host: "a", epoch: 3 });
     },
   );
 
@@ -333,9 +354,8 @@ describe("taking it", () => {
   test("nothing but the note is left in the folder", async () => {
     const scene = new Scene();
     const a = scene.machine("a");
-    rmSync(a.folder.scratch, { recursive: true });
     await a.take();
-    expect(readdirSync(a.folder.path).toSorted()).toEqual(["segments", "writer.json"]);
+    expect(readdirSync(a.folder.path).toSorted()).toEqual(["writer.json"]);
   });
 });
 

@@ -74,12 +74,12 @@ describe("local state", () => {
     expect(readdirSync(join(folder, "elsewhere"))).toEqual([]);
   });
 
-  test.each(["segments", "scratch"] as const)("nor one in the place of %s", (name) => {
+  test.each(["elsewhere", "nowhere"])("nor one to %s in the place of the segments' folder", (to) => {
     const folder = tempFolder();
     mkdirSync(join(folder, "elsewhere"));
     const shadow = shadowFolder(join(folder, "app.db"));
     mkdirSync(shadow.path);
-    symlinkSync(join(folder, "elsewhere"), shadow[name]);
+    symlinkSync(join(folder, to), shadow.segments);
     expect(() => createShadowFolder(shadow)).toThrow(expect.objectContaining({ code: "LOCAL_IO" }));
   });
 
@@ -101,9 +101,9 @@ describe("local state", () => {
   test("a folder of the owner of the folder that it is in is used: who watches as root, or on a disk that knows no owners", () => {
     const parent = inTmp();
     const shadow = shadowFolder(join(parent, "app.db"));
-    for (const path of [shadow.path, shadow.segments, shadow.scratch]) mkdirSync(path, { mode: 0o700 });
+    for (const path of [shadow.path, shadow.segments]) mkdirSync(path, { mode: 0o700 });
     if (process.geteuid?.() === 0)
-      for (const path of [parent, shadow.path, shadow.segments, shadow.scratch])
+      for (const path of [parent, shadow.path, shadow.segments])
         chownSync(path, SOMEBODY_ELSE, SOMEBODY_ELSE);
     createShadowFolder(shadow);
   });

@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, rmdirSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { ownIdentity } from "../../src/process-identity.ts";
@@ -13,9 +13,7 @@ const SOMEBODY = { host: "elsewhere", pid: 4, started: "1", controlSocket: "" };
 
 function newFolder() {
   const path = tempFolder();
-  const folder = { lock: join(path, "lock.db"), scratch: join(path, "scratch") };
-  mkdirSync(folder.scratch);
-  return folder;
+  return { lock: join(path, "lock.db"), scratch: join(path, "scratch-") };
 }
 
 function lockOf(owner: LockOwner): Buffer {
@@ -30,7 +28,7 @@ describe("a lock file that is made with its owner's name in it", () => {
     const folder = newFolder();
     expect(await makeLockFile(folder, OWNER)).toBe(true);
     expect(statSync(folder.lock)).toMatchObject({ mode: 0o100600, nlink: 1 });
-    expect(readdirSync(folder.scratch)).toEqual([]);
+    expect(readdirSync(dirname(folder.lock))).toEqual(["lock.db"]);
     expect(DatabaseLock.holder(folder.lock)).toEqual(OWNER);
   });
 
@@ -75,7 +73,7 @@ describe("a lock file that is made with its owner's name in it", () => {
       message: expect.stringContaining("elsewhere"),
     });
     expect(statSync(folder.lock).ino).toBe(ino);
-    expect(readdirSync(folder.scratch)).toEqual([]);
+    expect(readdirSync(dirname(folder.lock))).toEqual(["lock.db"]);
   });
 
   test("never takes the place of one that is there", async () => {
@@ -91,10 +89,9 @@ describe("a lock file that is made with its owner's name in it", () => {
   });
 
   test("where it cannot be made, the lock makes it as before", async () => {
-    const folder = newFolder();
-    rmdirSync(folder.scratch);
+    const folder = { ...newFolder(), scratch: join(tempFolder(), "gone", "scratch-") };
     expect(await makeLockFile(folder, OWNER)).toBe(false);
-    expect(readdirSync(join(folder.lock, ".."))).toEqual([]);
+    expect(readdirSync(dirname(folder.lock))).toEqual([]);
     const lock = await DatabaseLock.acquireIn(folder, DATABASE, "");
     expect(DatabaseLock.holder(folder.lock)?.pid).toBe(process.pid);
     lock.release();

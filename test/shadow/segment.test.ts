@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
@@ -191,7 +191,7 @@ describe("what cannot be written", () => {
 
   test.each(writers)("%s, no folder: LOCAL_IO", async (_, write) => {
     const { bytes, header, end } = aLog();
-    const folder = join(tempFolder(), "gone");
+    const folder = join(tempFolder(), "gone", "segments");
     await expect(write(folder, header, end, readAtOf(bytes))).rejects.toMatchObject({ code: "LOCAL_IO" });
     expect(existsSync(folder)).toBe(false);
   });
@@ -222,7 +222,7 @@ describe("what cannot be written", () => {
 });
 
 describe("the folder", () => {
-  test("lists segments by their TXIDs, as numbers", () => {
+  test("lists segments by their TXIDs, as numbers", async () => {
     const folder = tempFolder();
     const txids = [9n, 10n, 100n, 2n ** 53n + 1n, 2n ** 64n - 1n];
     const written = txids.map((txidBefore) => {
@@ -230,12 +230,24 @@ describe("the folder", () => {
       return Segment.write(folder, header, end, readAtOf(bytes)).path;
     });
     expect(segmentPaths(folder)).toEqual(written);
-    removeSegments(folder);
+    await removeSegments(folder);
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test("that is missing: LOCAL_IO", () => {
-    const gone = join(tempFolder(), "gone");
-    expect(() => segmentPaths(gone)).toThrow(expect.objectContaining({ code: "LOCAL_IO" }));
+  test("that is not there holds none, and is made for the first one", async () => {
+    const { bytes, header, end } = aLog();
+    const folder = join(tempFolder(), "segments");
+    expect(segmentPaths(folder)).toEqual([]);
+    await removeSegments(folder);
+    expect(existsSync(folder)).toBe(false);
+    const { path } = Segment.write(folder, header, end, readAtOf(bytes));
+    expect(segmentPaths(folder)).toEqual([path]);
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+  });
+
+  test("that is none: LOCAL_IO", () => {
+    const file = join(tempFolder(), "file");
+    writeFileSync(file, "");
+    expect(() => segmentPaths(file)).toThrow(expect.objectContaining({ code: "LOCAL_IO" }));
   });
 });

@@ -11,6 +11,7 @@ import type { DutyOutcome, HandoverOutcome, Replica } from "../../../src/replica
 import type { WriterLease } from "../../../src/replication/writer-lease.ts";
 import { restore } from "../../../src/restore/restore.ts";
 import { verify } from "../../../src/restore/verify.ts";
+import { filesIn } from "../../../src/shadow/local-files.ts";
 import { PageTable } from "../../../src/shadow/page-table.ts";
 import { createShadowFolder, type ShadowFolder, shadowFolder } from "../../../src/shadow/shadow-folder.ts";
 import { optimisticHandover } from "../../../src/sqlite/handover.ts";
@@ -46,6 +47,11 @@ export class Stage {
   readonly #scanCore = testCore();
 
   /** @param options `beside`: with the storage and the clock of another one */
+  /** Of work under way. */
+  scratchFiles(): readonly string[] {
+    return filesIn(this.folder.path).filter((path) => path.startsWith(this.folder.scratch));
+  }
+
   constructor({
     beside,
     layout = "walrust",
