@@ -13,6 +13,8 @@ import { type StorageProcess, withStorageProcess } from "./storage-process.ts";
 const MEGABYTES = 0.1;
 const PROTECTED_LIMIT_MS = { base: 120_000, perDatabase: 100 } as const;
 const LOOK_EVERY_MS = 250;
+/** Nobody has just written to the databases when a tool begins: a file's times prove nothing of the moment in which they were set. */
+const AT_REST_MS = 2_000;
 /** After a load: longer than two sync intervals without an upload, or so long at most. */
 const QUIET_MS = 2_500;
 const SETTLE_LIMIT_MS = 120_000;
@@ -41,6 +43,7 @@ export function withCrowd<T>(
 ): Promise<T> {
   return withStorageProcess(async (server) => {
     const { job, rows } = await makeDatabases(bench, { count, megabytes, storage: server.storage });
+    await sleep(AT_REST_MS);
     const rowsOfEach = new Map(job.databases.map((database) => [database, rows]));
     return work({ tool, bench, server, job, rows: rowsOfEach });
   });
