@@ -4,8 +4,8 @@ import { readTextIfThere, seal } from "../shadow/sealed-json.ts";
 import { formatWriterId, parseWriterId, type WriterId } from "../storage/writer-record.ts";
 
 /**
- * What this machine remembers of the right to write one remote database. It is written before the right is asked for (the first time: only if there is no clear answer) and after it was given,
- * so that a crash in between is told from somebody else's doing.
+ * What this machine remembers of the right to write one remote database. It is written before the right is asked for and after it was given, so that
+ * a crash in between is told from somebody else's doing. The very first time it is written before only where there was no clear answer.
  */
 export interface WriterNote {
   /** The remote database that it speaks of. */

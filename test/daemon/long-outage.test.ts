@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
+import { median } from "../../src/bench/statistics.ts";
 import { WalrustError } from "../../src/errors.ts";
 import { Watched } from "../helpers/daemon/watched.ts";
 import type { StorageOperation } from "../helpers/memory-storage.ts";
@@ -19,7 +20,7 @@ test.each<readonly [string, (operation: StorageOperation) => boolean]>([
   ["storage is away", () => true],
   ["it takes no files", (operation) => operation === "upload"],
 ])(
-  "an hour of failures: nothing grows (pitfall 49): %s",
+  "hours of failures: nothing grows (pitfall 49): %s",
   async (_, fails) => {
     const stage = new Stage();
     const watched = await Watched.begin(stage);
@@ -44,15 +45,20 @@ test.each<readonly [string, (operation: StorageOperation) => boolean]>([
         heapBytes: process.memoryUsage().heapUsed,
       };
     };
+    const anHour = async () => {
+      const before = measure();
+      attempts = 0;
+      for (let round = 0; round < 6; round += 1) await tenMinutes();
+      const after = measure();
+      expect(attempts).toBeGreaterThan(3000);
+      expect(after.descriptors).toBeLessThanOrEqual(before.descriptors + 1);
+      expect(after.sleepers).toBeLessThanOrEqual(before.sleepers + 1);
+      return (after.heapBytes - before.heapBytes) / attempts;
+    };
     for (let round = 0; round < 2; round += 1) await tenMinutes();
-    const before = measure();
-    attempts = 0;
-    for (let round = 0; round < 6; round += 1) await tenMinutes();
-    const after = measure();
-    expect(attempts).toBeGreaterThan(3000);
-    expect(after.descriptors).toBeLessThanOrEqual(before.descriptors + 1);
-    expect(after.sleepers).toBeLessThanOrEqual(before.sleepers + 1);
-    expect((after.heapBytes - before.heapBytes) / attempts, "bytes kept of each failure").toBeLessThan(150);
+    // what the compiler keeps comes and goes by some 100 KB; what a failure leaves, in every hour
+    const kept = [await anHour(), await anHour(), await anHour()];
+    expect(median(kept), `bytes kept of each failure: ${kept}`).toBeLessThan(150);
   },
   60_000,
 );

@@ -90,7 +90,7 @@ export const PROCESS: readonly PitfallMutation[] = [
     find: "      isOver = true;\n      cancel();\n",
     replace: "",
     test: "test/daemon/long-outage.test.ts",
-    title: "an hour of failures: nothing grows (pitfall 49)",
+    title: "hours of failures: nothing grows (pitfall 49)",
   },
   {
     id: "49b",
@@ -100,7 +100,7 @@ export const PROCESS: readonly PitfallMutation[] = [
     replace:
       '      changes.discard();\n      process.getBuiltinModule("node:fs").openSync(folder.cursor, "r");\n    }\n  }\n\n  /** Publishes the difference',
     test: "test/daemon/long-outage.test.ts",
-    title: "an hour of failures: nothing grows (pitfall 49)",
+    title: "hours of failures: nothing grows (pitfall 49)",
   },
   {
     id: "49c",
@@ -109,7 +109,7 @@ export const PROCESS: readonly PitfallMutation[] = [
     find: '      signal?.removeEventListener("abort", end);\n',
     replace: "",
     test: "test/daemon/long-outage.test.ts",
-    title: "an hour of failures: nothing grows (pitfall 49)",
+    title: "hours of failures: nothing grows (pitfall 49)",
   },
   {
     id: "49d",
