@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { lstatSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { onLocalFile } from "./local-error.ts";
 import { makePrivateFolder } from "./private-folder.ts";
 
 /** Where the local state of one database lies. Everything in it is ours, and can be lost at the cost of a repair. */
@@ -45,7 +46,7 @@ export function createShadowFolder({ path, segments }: Pick<ShadowFolder, "path"
   if (isThere(segments)) makePrivateFolder(segments, hint);
 }
 
-/** A link that leads nowhere is there too. */
+/** A link that leads nowhere is there too. Errors: LOCAL_IO. */
 function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  return onLocalFile("look at", path, () => lstatSync(path, { throwIfNoEntry: false })) !== undefined;
 }
