@@ -1,19 +1,16 @@
-import { fsync, ftruncateSync } from "node:fs";
+import { ftruncateSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
-import { promisify } from "node:util";
 import { WalrustError } from "../errors.ts";
 import { PageChecksums } from "../ltx/page-checksums.ts";
 import { PageMarks, type PageRun } from "../ltx/page-marks.ts";
 import { cleanUpAfterFailure } from "../shadow/clean-up.ts";
-import { writeFully } from "../shadow/durable-file.ts";
+import { fsyncOffThread, writeFully } from "../shadow/durable-file.ts";
 import { localError } from "../shadow/local-error.ts";
 import { removeLocalFile } from "../shadow/local-files.ts";
 import type { Core } from "../wasm/core.ts";
 import { type PageSet, runsOf } from "./page-set.ts";
 import type { ReplicaFile } from "./replica-file.ts";
 import { RollbackJournal } from "./rollback-journal.ts";
-
-const fsyncFile = promisify(fsync);
 
 export interface RewriteOptions {
   readonly file: ReplicaFile;
@@ -74,7 +71,7 @@ export class Rewrite {
       if (pageOne) writeFully(file.fd, pageOne, 0);
       const sizeBytes = pages.commitPages * pages.pageSizeBytes;
       if (file.sizeBytes !== sizeBytes) ftruncateSync(file.fd, sizeBytes);
-      await fsyncFile(file.fd);
+      await fsyncOffThread(file.fd);
     } catch (error) {
       throw localError(error, "write", file.path);
     }

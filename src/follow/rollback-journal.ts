@@ -1,10 +1,7 @@
-import { closeSync, constants, fsync, openSync, rmSync } from "node:fs";
+import { closeSync, constants, openSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
-import { promisify } from "node:util";
-import { fsyncFolder, writeFully } from "../shadow/durable-file.ts";
+import { fsyncFolder, fsyncOffThread, writeFully } from "../shadow/durable-file.ts";
 import { localError } from "../shadow/local-error.ts";
-
-const fsyncFile = promisify(fsync);
 
 /**
  * A rollback journal as SQLite writes and reads it (SQLite file format, section 3). While it lies beside a database, is
@@ -110,7 +107,7 @@ export class RollbackJournal {
   }
 
   async #sync(): Promise<void> {
-    await fsyncFile(this.#fd).catch((error: unknown) => {
+    await fsyncOffThread(this.#fd).catch((error: unknown) => {
       throw localError(error, "sync", this.#path);
     });
   }

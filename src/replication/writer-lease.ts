@@ -154,10 +154,9 @@ class StoredLease implements ParkableLease {
 
   async take(): Promise<ParkableLease> {
     const { clock, storage, onTakeOver } = this.#options;
-    // Where nothing is remembered there is nothing, as a rule: the PUT finds out, and saves asking.
-    const isGuessed = this.#memory === undefined && storage.conditionalPut;
     for (let tries = 1; ; tries += 1) {
-      const isGuess = isGuessed && tries === 1;
+      // Where nothing is remembered there is nothing, as a rule: the PUT finds out, and saves asking.
+      const isGuess = tries === 1 && this.#memory === undefined && storage.conditionalPut;
       const stored = isGuess ? this.#absentNow() : await this.#look();
       const decision = this.#decide(stored.record);
       if (decision.kind === "refuse") throw this.#fencedBy(decision.holder);

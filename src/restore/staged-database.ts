@@ -1,17 +1,14 @@
-import { closeSync, fsync, ftruncateSync, openSync } from "node:fs";
-import { promisify } from "node:util";
+import { closeSync, ftruncateSync, openSync } from "node:fs";
 import { WalrustError } from "../errors.ts";
 import type { DecodedLtx, PageBatch } from "../ltx/decoder.ts";
 import { type Checksum, hasChecksums, isSnapshot, type LtxHeader, lockPage } from "../ltx/format.ts";
 import { checksumAfter } from "../ltx/stated-checksum.ts";
-import { writeFully } from "../shadow/durable-file.ts";
+import { fsyncOffThread, writeFully } from "../shadow/durable-file.ts";
 import { localError } from "../shadow/local-error.ts";
 import { removeLocalFile } from "../shadow/local-files.ts";
 import { HeldPages } from "./held-pages.ts";
 import { PageChecksums } from "./page-checksums.ts";
 import { pageLeftOut, runsOfBatch } from "./page-runs.ts";
-
-const fsyncFile = promisify(fsync);
 
 /** Pages in a row that are written at once; fewer are held back. */
 const LONG_RUN_BYTES = 64 * 1024;
@@ -117,7 +114,7 @@ export class StagedDatabase {
   /** The file is whole at once, and durable when this resolves. Errors: LOCAL_IO, LOCAL_DISK_FULL. */
   async sync(): Promise<void> {
     this.#writing(() => this.#held?.flush());
-    await fsyncFile(this.#fd).catch((error: unknown) => {
+    await fsyncOffThread(this.#fd).catch((error: unknown) => {
       throw localError(error, "sync", this.path);
     });
   }

@@ -194,13 +194,13 @@ function nextOrdinal(folder: string): number {
   return ordinals.reduce((most, ordinal) => Math.max(most, ordinal), 0) + 1;
 }
 
+const ORDINAL = /-(\d+)\.frames$/;
+
 /** In a folder that nobody else can enter. */
 function makeFolder(path: string): void {
   mkdirSync(path, { mode: 0o700 });
   fsyncFolder(dirname(path));
 }
-
-const ORDINAL = /-(\d+)\.frames$/;
 
 /** Bytes moved per step. */
 const COPY_PIECE_BYTES = 1 << 20;

@@ -1,6 +1,7 @@
 import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { parseFilename, type TxidRange } from "../../../src/ltx/filename.ts";
+import { filesIn } from "../../../src/shadow/local-files.ts";
 import { parseManifest } from "../../../src/storage/manifest.ts";
 import type { Scene } from "./scene.ts";
 
@@ -11,11 +12,9 @@ export interface StoredLtx extends TxidRange {
 
 /** The LTX files of a database, by max TXID, a snapshot before an incremental that ends at the same. */
 export function ltxFiles(at: Scene, name: string): StoredLtx[] {
-  const folder = join(at.storage, name);
-  return namesIn(folder)
-    .flatMap((leaf): StoredLtx[] => {
-      const range = parseFilename(leaf);
-      const file = join(folder, leaf);
+  return filesIn(join(at.storage, name))
+    .flatMap((file): StoredLtx[] => {
+      const range = parseFilename(basename(file));
       return range === undefined ? [] : [{ ...range, file, sizeBytes: lstatSync(file).size }];
     })
     .sort((a, b) => Number(a.maxTxid - b.maxTxid) || Number(a.minTxid - b.minTxid));
@@ -45,13 +44,4 @@ export function tree(folder: string): string[] {
 
 export function bytesStored(files: readonly StoredLtx[]): number {
   return files.reduce((sum, file) => sum + file.sizeBytes, 0);
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
 }
