@@ -1,7 +1,8 @@
-import { dirname } from "node:path";
+import { readdir } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import type { AsyncSubscription } from "@parcel/watcher";
 import type { Clock } from "../clock.ts";
-import { SHADOW_FOLDERS } from "../shadow/shadow-folder.ts";
+import { isShadowFolder, SHADOW_FOLDERS } from "../shadow/shadow-folder.ts";
 
 /** Told that a file of a database may have changed. Only a hint: the poll alone must suffice. */
 export interface Hinted {
@@ -10,8 +11,15 @@ export interface Hinted {
 
 const LOG_SUFFIX = "-wal";
 
-/** Nothing below a folder is watched: a plain subscription walks the whole tree. What we write ourselves would wake the watcher each time. */
+/**
+ * What lies in subfolders is not watched: a plain subscription walks the whole tree. What we write ourselves would wake the watcher each time. The
+ * subfolders themselves would still have a watch each, which a writer in one of them pays for: they are ignored by name.
+ */
 const IGNORED = ["*/**", SHADOW_FOLDERS];
+/** Each name is compared with each event's. Of more subfolders none is named. */
+const MOST_NAMED = 100;
+/** Such a name would be taken for a pattern. */
+const LIKE_A_GLOB = /[*?!+@()[\]{}|\\]/;
 /** So many databases in a folder may be hinted by the clock instead. */
 const FEW_FILES = 16;
 const CLOCK_HINT_MS = 50;
@@ -41,6 +49,7 @@ export class FolderWatcher implements BusyFiles {
     if (folder === undefined) {
       folder = new WatchedFolder(folderPath, this.#clock, this.#onUnwatchable);
       this.#folders.set(folderPath, folder);
+      this.#folders.get(dirname(folderPath))?.leaveOut(folderPath);
     }
     folder.hinted.set(path, hinted);
     await folder.subscribed;
@@ -70,6 +79,7 @@ class WatchedFolder {
   readonly #clock: Clock;
   readonly #onUnwatchable: OnUnwatchable;
   readonly #busy = new Set<string>();
+  #named: readonly string[] = [];
   #subscription: Promise<AsyncSubscription | undefined>;
   /** Set while hints come by the clock. */
   #cancel: (() => void) | undefined;
@@ -100,6 +110,18 @@ class WatchedFolder {
     }
   }
 
+  /** A subfolder that is watched itself, and may be a new one. */
+  leaveOut(subfolder: string): void {
+    this.#subscription = this.#subscription.then(async (before) => {
+      const isNamed = this.#named.includes(basename(subfolder));
+      if (before === undefined || isNamed || this.#named.length > MOST_NAMED) return before;
+      await unsubscribe(before); // first: a second subscription beside it would take over what it watches
+      const after = await this.#subscribe();
+      for (const hinted of this.hinted.values()) hinted.hint(); // in between nobody did
+      return after;
+    });
+  }
+
   async close(): Promise<void> {
     this.#cancel?.();
     await this.#subscription.then(unsubscribe);
@@ -124,12 +146,21 @@ class WatchedFolder {
         if (error) this.#onUnwatchable(this.#path, error);
         for (const { path } of events) this.#find(path)?.hint();
       };
-      return await parcel.subscribe(this.#path, onEvents, { ignore: IGNORED });
+      this.#named = await subfoldersOf(this.#path);
+      const named = this.#named.length > MOST_NAMED ? [] : this.#named;
+      return await parcel.subscribe(this.#path, onEvents, { ignore: [...IGNORED, ...named] });
     } catch (error) {
       this.#onUnwatchable(this.#path, error);
       return undefined;
     }
   }
+}
+
+async function subfoldersOf(path: string): Promise<string[]> {
+  const entries = await readdir(path, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory() && !isShadowFolder(entry.name) && !LIKE_A_GLOB.test(entry.name))
+    .map(({ name }) => name);
 }
 
 /** A folder that was just deleted has no watch to remove, which the system calls an error. */

@@ -21,6 +21,11 @@ export interface ShadowFolder {
 /** Those that lie beside their databases, as a glob. */
 export const SHADOW_FOLDERS = ".*-walrust";
 
+/** One of them, by its name. */
+export function isShadowFolder(name: string): boolean {
+  return name.startsWith(".") && name.endsWith("-walrust");
+}
+
 /** `.{file}-walrust/` beside the database, or a folder named after its whole path under `shadowDir`. */
 export function shadowFolder(databasePath: string, shadowDir?: string): ShadowFolder {
   const file = basename(databasePath);

@@ -1,6 +1,8 @@
+import { dirname, join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { FolderWatcher } from "../../src/daemon/watcher.ts";
 import { ManualClock } from "../helpers/manual-clock.ts";
+import { tempFolder } from "../helpers/sqlite/temp-database.ts";
 
 /** What inotify says when the folder was deleted a moment ago, and its watch with it. */
 vi.mock("@parcel/watcher", () => ({
@@ -15,13 +17,14 @@ test("a watch that went with its folder is no failure: not at the end, and not w
   const clock = new ManualClock();
   const unwatchable = vi.fn();
   const watcher = new FolderWatcher(clock, unwatchable);
+  const busyPath = join(tempFolder(), "busy.db");
   const other = { hint: vi.fn() };
-  await watcher.watch("/data/busy.db", { hint: vi.fn() });
-  await watcher.watch("/data/other.db", other);
-  watcher.setBusy("/data/busy.db", true);
+  await watcher.watch(busyPath, { hint: vi.fn() });
+  await watcher.watch(join(dirname(busyPath), "other.db"), other);
+  watcher.setBusy(busyPath, true);
   await clock.advance(50);
   expect(other.hint).toHaveBeenCalled();
-  watcher.setBusy("/data/busy.db", false);
+  watcher.setBusy(busyPath, false);
   await watcher.close();
   expect(unwatchable).not.toHaveBeenCalled();
 });

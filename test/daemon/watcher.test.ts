@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Clock } from "../../src/clock.ts";
 import { FolderWatcher } from "../../src/daemon/watcher.ts";
-import { createShadowFolder, shadowFolder } from "../../src/shadow/shadow-folder.ts";
+import { createShadowFolder, type ShadowFolder, shadowFolder } from "../../src/shadow/shadow-folder.ts";
 import { ManualClock } from "../helpers/manual-clock.ts";
 import { tempFolder } from "../helpers/sqlite/temp-database.ts";
 
@@ -67,20 +67,57 @@ function watchedInodes(): readonly number[] {
   });
 }
 
-test.runIf(process.platform === "linux")("our own folders are not watched", async () => {
-  const { watcher } = aWatcher();
-  const parent = tempFolder();
-  const before = shadowFolder(join(parent, "before.db"));
-  const after = shadowFolder(join(parent, "after.db"));
-  createShadowFolder(before);
-  const hinted = aTask();
-  await watcher.watch(join(parent, "before.db"), hinted);
-  createShadowFolder(after);
-  mkdirSync(join(parent, "other"));
-  const other = statSync(join(parent, "other")).ino;
-  await vi.waitUntil(() => watchedInodes().includes(other), { timeout: 40_000 }); // which comes after
-  for (const { path } of [before, after]) expect(watchedInodes()).not.toContain(statSync(path).ino);
-  await untilHinted(hinted, join(parent, "before.db-wal"));
+describe.runIf(process.platform === "linux")("what is watched", () => {
+  const inodeOf = (path: string) => statSync(path).ino;
+
+  test("neither our own folders nor the subfolders that are there", async () => {
+    const { watcher } = aWatcher();
+    const parent = tempFolder();
+    const [before, after] = ["before.db", "after.db"].map((name) => shadowFolder(join(parent, name))) as [
+      ShadowFolder,
+      ShadowFolder,
+    ];
+    createShadowFolder(before);
+    mkdirSync(join(parent, "sub"));
+    const hinted = aTask();
+    await watcher.watch(join(parent, "before.db"), hinted);
+    expect(watchedInodes()).toContain(inodeOf(parent));
+    createShadowFolder(after);
+    mkdirSync(join(parent, "other"));
+    await vi.waitUntil(() => watchedInodes().includes(inodeOf(join(parent, "other"))), { timeout: 40_000 }); // which comes after
+    for (const path of [before.path, after.path, join(parent, "sub")])
+      expect(watchedInodes()).not.toContain(inodeOf(path));
+    await untilHinted(hinted, join(parent, "before.db-wal"));
+  });
+
+  test("a subfolder that came later is watched for its own databases alone", async () => {
+    const { watcher } = aWatcher();
+    const parent = tempFolder();
+    const sub = join(parent, "sub");
+    const hinted = aTask();
+    await watcher.watch(join(parent, "a.db"), hinted);
+    mkdirSync(sub);
+    await vi.waitUntil(() => watchedInodes().includes(inodeOf(sub)), { timeout: 40_000 });
+    await watcher.watch(join(sub, "b.db"), aTask());
+    watcher.setBusy(join(sub, "b.db"), true);
+    await vi.waitUntil(() => !watchedInodes().includes(inodeOf(sub)), { timeout: 40_000 });
+    expect(watchedInodes()).toContain(inodeOf(parent));
+    await untilHinted(hinted, join(parent, "a.db-wal"));
+  });
+
+  test("more subfolders than can be named, and one whose name is like a pattern, keep their watch", async () => {
+    const { watcher } = aWatcher();
+    const [many, few] = [tempFolder(), tempFolder()];
+    for (let n = 0; n <= 100; n += 1) mkdirSync(join(many, `${n}`));
+    for (const name of ["[a]", "b"]) mkdirSync(join(few, name));
+    const hinted = aTask();
+    for (const folder of [many, few]) await watcher.watch(join(folder, "a.db"), hinted);
+    expect(watchedInodes()).toContain(inodeOf(join(many, "7")));
+    expect(watchedInodes()).toContain(inodeOf(join(few, "[a]")));
+    expect(watchedInodes()).not.toContain(inodeOf(join(few, "b")));
+    await watcher.watch(join(many, "7/b.db"), aTask());
+    await untilHinted(hinted, join(many, "a.db"));
+  });
 });
 
 test("no hint once it is let go", async () => {
