@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { SyncSettings } from "../config/settings.ts";
 import { toWalrustError, type WalrustError } from "../errors.ts";
+import type { CaptureOutcome } from "../replication/capture.ts";
 import type { HandoverOutcome, Replica } from "../replication/replica.ts";
 import {
   type BusyReason,
@@ -162,7 +163,10 @@ export class Handovers {
    * checkpoints, and the few frames behind the pin are left for the barrier.
    */
   async #chase(truncate: boolean): Promise<HandoverOutcome> {
-    if (this.frames > SHORT_FRAMES) await this.#shorten();
+    if (this.frames > SHORT_FRAMES) {
+      const outcome = await this.#shorten();
+      if (outcome.kind === "gap") return outcome;
+    }
     let endFrames = 0;
     const moved = await this.#copyAnd((link, drain) => {
       endFrames = link.index()?.frames ?? 0;
@@ -177,14 +181,18 @@ export class Handovers {
   }
 
   /**
-   * Of a long log, first what takes long and hinders nobody: the application's checkpoint keeps its writer waiting while the log is synced, so that
-   * is done before, and then this checkpoint is let come. All of it remains to be copied.
+   * Of a long log, first what takes long and hinders nobody. A checkpoint syncs the log first and the database last, the application's with its writer
+   * waiting, ours with the write lock: what is synced before, it need not wait for.
    */
-  async #shorten(): Promise<void> {
-    const { link } = this.#replica;
+  async #shorten(): Promise<CaptureOutcome> {
+    const { link, capture } = this.#replica;
     await link.syncWal();
     const endFrames = link.index()?.frames ?? 0;
     if (this.#replica.movePinAhead()) await this.#waitForApplication(endFrames);
+    await link.syncMain();
+    const outcome = await capture.drainInSlices();
+    if (outcome.kind === "captured") await link.syncWal();
+    return outcome;
   }
 
   /** Until the log is backfilled up to where the pin was moved. False: the application does not checkpoint by itself, or not now. */

@@ -1,5 +1,8 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, fstatSync, fsync, openSync, readSync, statSync } from "node:fs";
+import { promisify } from "node:util";
 import { fileError } from "./file-error.ts";
+
+const fsyncOffThread = promisify(fsync);
 
 /** Which file it is, whatever its name: a file replaced by rename has another identity. */
 export interface FileIdentity {
@@ -65,6 +68,19 @@ export function readFully(fd: number, into: Uint8Array, offset: number): number 
     done += got;
   }
   return done;
+}
+
+/**
+ * Brings to disk what anybody wrote to the file so far, off this thread. The descriptor must stay open meanwhile.
+ *
+ * @throws DATABASE_UNREADABLE
+ */
+export async function syncFile(path: string, fd: number): Promise<void> {
+  try {
+    await fsyncOffThread(fd);
+  } catch (error) {
+    throw fileError(path, error);
+  }
 }
 
 function openAndHold(path: string, flags: "r" | "r+"): HeldDescriptor {

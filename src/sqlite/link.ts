@@ -9,6 +9,7 @@ import {
   identityAt,
   isSameFile,
   readFully,
+  syncFile,
 } from "./descriptors.ts";
 import { type CheckpointResult, type Connect, type Connection, connect } from "./driver.ts";
 import { databaseNotFound, fileError } from "./file-error.ts";
@@ -165,6 +166,11 @@ export class DatabaseLink {
    */
   syncWal(): Promise<void> {
     return this.#wal.sync();
+  }
+
+  /** The same for the main file, which whoever backfills the last frame of the log syncs: our own checkpoint does so under the write lock. */
+  syncMain(): Promise<void> {
+    return syncFile(this.facts.paths.database, this.#main.fd);
   }
 
   /** Bytes of the log file, 0 without one. */

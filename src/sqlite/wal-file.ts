@@ -1,10 +1,7 @@
-import { closeSync, fstatSync, fsync, openSync, type Stats } from "node:fs";
-import { promisify } from "node:util";
+import { closeSync, fstatSync, openSync, type Stats } from "node:fs";
 import type { ReadAt } from "../wal/read-at.ts";
-import { readFully } from "./descriptors.ts";
+import { readFully, syncFile } from "./descriptors.ts";
 import { fileError } from "./file-error.ts";
-
-const fsyncOffThread = promisify(fsync);
 
 /** The log, opened when it is first there. It carries no locks, so its descriptor may be closed and opened at any time. */
 export class WalFile {
@@ -29,12 +26,7 @@ export class WalFile {
   /** Brings to disk what SQLite wrote so far, off this thread. */
   async sync(): Promise<void> {
     this.#fd ??= this.#openIfThere();
-    if (this.#fd === undefined) return;
-    try {
-      await fsyncOffThread(this.#fd);
-    } catch (error) {
-      throw fileError(this.#path, error);
-    }
+    if (this.#fd !== undefined) await syncFile(this.#path, this.#fd);
   }
 
   /** Bytes, 0 without a log. Notices that it was deleted or made anew, which no pin of ours allows to SQLite. */

@@ -1,7 +1,7 @@
 import { fstatSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { holdDescriptor, identityAt, isSameFile, readFully } from "../../src/sqlite/descriptors.ts";
+import { holdDescriptor, identityAt, isSameFile, readFully, syncFile } from "../../src/sqlite/descriptors.ts";
 import { inspectDatabase } from "../../src/sqlite/inspect.ts";
 import { openLink } from "../helpers/sqlite/probe.ts";
 import { tempDatabase, tempFolder } from "../helpers/sqlite/temp-database.ts";
@@ -60,4 +60,15 @@ test("readFully reads what there is", () => {
   expect(readFully(file.fd, into, 8)).toBe(2);
   expect(readFully(file.fd, into, 100)).toBe(0);
   file.release();
+});
+
+test("syncFile: a disk that fails is a typed error that names the file", async () => {
+  const path = tempFile();
+  const held = holdDescriptor(path, "r");
+  await syncFile(path, held.fd);
+  held.release();
+  await expect(syncFile(path, held.fd)).rejects.toMatchObject({
+    code: "DATABASE_UNREADABLE",
+    message: expect.stringContaining(path),
+  });
 });
