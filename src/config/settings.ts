@@ -99,7 +99,7 @@ export interface SyncSettings {
   readonly onStartup: boolean;
   readonly checkpointIntervalMs: number;
   readonly minCheckpointPages: number;
-  /** The documented emergency: TRUNCATE beyond this size of the log. 0 = off. */
+  /** A longer log is cut as soon as its writer pauses. 0 = off. */
   readonly walTruncateThresholdPages: number;
   readonly validationIntervalMs: number;
   readonly compactAfterSnapshot: boolean;

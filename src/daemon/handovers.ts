@@ -6,12 +6,14 @@ import type { HandoverOutcome, Replica } from "../replication/replica.ts";
 import {
   type BusyReason,
   barrierHandover,
+  type Drain,
   type HandoverResult,
   handover,
   observerHandover,
   optimisticHandover,
   truncateLog,
 } from "../sqlite/handover.ts";
+import type { DatabaseLink } from "../sqlite/link.ts";
 import type { GapReason } from "../wal/continuity.ts";
 import { handoverAt } from "./schedule.ts";
 
@@ -64,7 +66,10 @@ export class Handovers {
   #lastMs: number;
   #retryAtMs = 0;
   #retryDelayMs = FIRST_RETRY_MS;
+  /** The log grew beyond its limit, which was told. */
   #exceeded = false;
+  /** Its file has not been cut since. */
+  #isToBeCut = false;
   /** One is due, and nothing is to be done about it before a publication ends; the owner looks again then, and at each poll. */
   #awaitsPublication = false;
   /** The last handover was one against a writer that does not pause. */
@@ -117,13 +122,13 @@ export class Handovers {
     this.#awaitsPublication =
       isSoon && (isPublishing || this.#replica.capture.hasMuchToSecure) && !this.#isOverlong;
     if (this.#awaitsPublication) return undefined;
-    const truncate = limit > 0 && frames > limit;
-    if (truncate && !this.#exceeded) {
+    if (limit > 0 && frames > limit && !this.#exceeded) {
       this.#exceeded = true;
+      this.#isToBeCut = true;
       return { kind: "exceeded", frames, limitFrames: limit };
     }
     try {
-      const result = await this.#begin(due.barrier, truncate, isPublishing);
+      const result = await this.#begin(due.barrier, isPublishing);
       return this.#conclude(result, frames);
     } catch (error) {
       this.#retryAtMs = this.#clock.monotonicMs() + FAILURE_RETRY_MS;
@@ -131,9 +136,21 @@ export class Handovers {
     }
   }
 
-  #begin(barrier: boolean, truncate: boolean, isPublishing: boolean): Promise<HandoverOutcome> {
+  #begin(barrier: boolean, isPublishing: boolean): Promise<HandoverOutcome> {
     if (this.#replica.link.observe) return this.#observe(isPublishing);
-    return barrier ? this.#chase(truncate) : this.#copyAnd(optimisticHandover);
+    return barrier ? this.#chase() : this.#copyAnd((link, drain) => this.#withoutLock(link, drain));
+  }
+
+  /**
+   * Where the writer pauses, a file that grew too long is cut as well. That takes as long as there are pages of it in memory, a third of a second for
+   * 500 MB: a writer that does not pause would wait so long for a file that it writes again from its beginning.
+   */
+  #withoutLock(
+    link: DatabaseLink,
+    drain: Drain,
+    options: { readonly maxFrames?: number } = {},
+  ): HandoverResult {
+    return this.#isToBeCut ? truncateLog(link, drain, options) : optimisticHandover(link, drain, options);
   }
 
   async #observe(isPublishing: boolean): Promise<HandoverOutcome> {
@@ -162,7 +179,7 @@ export class Handovers {
    * one, inside its next commit, goes up to the pin that we moved to the end, and nothing is written meanwhile. So the pin moves, the application
    * checkpoints, and the few frames behind the pin are left for the barrier.
    */
-  async #chase(truncate: boolean): Promise<HandoverOutcome> {
+  async #chase(): Promise<HandoverOutcome> {
     if (this.frames > SHORT_FRAMES) {
       const outcome = await this.#shorten();
       if (outcome.kind === "gap") return outcome;
@@ -170,12 +187,10 @@ export class Handovers {
     let endFrames = 0;
     const moved = await this.#copyAnd((link, drain) => {
       endFrames = link.index()?.frames ?? 0;
-      return optimisticHandover(link, drain, { maxFrames: SHORT_FRAMES });
+      return this.#withoutLock(link, drain, { maxFrames: SHORT_FRAMES });
     });
     if (moved.kind !== "busy" || !BEATEN.has(moved.why)) return moved;
     const isShort = moved.why === "written" || (await this.#waitForApplication(endFrames));
-    if (truncate)
-      return this.#replica.handover((link, drain) => truncateLog(link, drain, { barrier: BARRIER }));
     if (isShort) return this.#replica.handover((link, drain) => barrierHandover(link, drain, BARRIER));
     return this.#replica.handover((link, drain) => handover(link, drain, { barrier: BARRIER }));
   }
@@ -227,9 +242,10 @@ export class Handovers {
       this.#retryAtMs = nowMs + this.#delayMs(result.why);
       return undefined;
     }
+    if (result.how === "truncate") this.#isToBeCut = false;
+    this.#isBusy = result.how === "barrier";
     // the next one may be far: its second connection comes again when it is needed
-    if (result.how === "optimistic") this.#replica.link.releaseSpare();
-    this.#isBusy = result.how !== "optimistic";
+    if (!this.#isBusy) this.#replica.link.releaseSpare();
     this.#restsAtMarkZero();
     return { kind: "done", result, frames };
   }

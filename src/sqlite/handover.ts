@@ -154,14 +154,17 @@ function insideBarrier(
 }
 
 /**
- * The emergency: also cuts the log's file to nothing. Never RESTART or TRUNCATE with a waiting time: it would keep every writer
- * waiting behind the slowest reader. Without one it only succeeds where the pin is at mark 0 and nobody has written since.
+ * Optimistic, and then cuts the log's file to nothing. Never RESTART or TRUNCATE with a waiting time: it would keep every writer waiting behind the
+ * slowest reader. Without one it only succeeds where nobody reads the log and nobody has written since; else the handover is done all the same.
  */
-export function truncateLog(link: DatabaseLink, drain: Drain, options: HandoverOptions = {}): HandoverResult {
-  const result = handover(link, drain, options);
-  if (result.kind !== "done") return result;
-  const { busy: hindered } = link.truncate();
-  return hindered ? busy("written", result.heldMs) : { ...result, how: "truncate" };
+export function truncateLog(
+  link: DatabaseLink,
+  drain: Drain,
+  options: Pick<HandoverOptions, "maxFrames"> = {},
+): HandoverResult {
+  const result = optimisticHandover(link, drain, options);
+  if (result.kind !== "done" || link.truncate().busy) return result;
+  return { ...result, how: "truncate" };
 }
 
 function busy(why: BusyReason, heldMs = 0): HandoverResult {

@@ -85,7 +85,7 @@ function faulty(decide: (operation: Operation) => Failure | undefined): typeof c
 const HANDOVERS: readonly (readonly [name: string, run: (link: DatabaseLink, probe: Probe) => unknown])[] = [
   ["optimistic", (link, probe) => optimisticHandover(link, probe.drain)],
   ["barrier", (link, probe) => barrierHandover(link, probe.drain, BARRIER)],
-  ["truncate", (link, probe) => truncateLog(link, probe.drain, { barrier: BARRIER })],
+  ["truncate", (link, probe) => truncateLog(link, probe.drain)],
 ];
 const OPERATIONS = ["beginRead", "beginImmediate", "end", "checkpoint"] as const;
 

@@ -77,7 +77,7 @@ export class WatchCommand extends WalrustCommand {
     description: "N pages of log worth a checkpoint (1000)",
   });
   walTruncateThreshold = Option.String("--wal-truncate-threshold", {
-    description: "N pages of log at which it is truncated, as an emergency; 0 = never (121359)",
+    description: "N pages of log; a longer one is truncated when its writer pauses; 0 = never (121359)",
   });
   uploaderConcurrency = Option.String("--uploader-concurrency", {
     description: "N uploads at once, over all databases (16)",

@@ -81,7 +81,9 @@ export function upkeepSentences(sync: SyncSettings): readonly string[] {
   ];
   const emergency =
     sync.walTruncateThresholdPages > 0
-      ? [`a log of more than ${pages(sync.walTruncateThresholdPages)} is truncated, as an emergency`]
+      ? [
+          `a log of more than ${pages(sync.walTruncateThresholdPages)} is truncated as soon as its writer pauses`,
+        ]
       : [];
   return [
     ...(sync.observe
