@@ -2,7 +2,6 @@ import type { Workload } from "../../src/bench/workload.ts";
 import { WORKLOADS as OWN } from "../../src/bench/workloads/index.ts";
 import { I1 } from "./I1.ts";
 import { L1_MANY } from "./L1-many.ts";
-import { L2_LIMIT } from "./L2-limit.ts";
 import { L3 } from "./L3.ts";
 import { L4 } from "./L4.ts";
 import { L5 } from "./L5.ts";
@@ -21,7 +20,6 @@ export const WORKLOADS: readonly Workload[] = [
   ...OWN,
   I1,
   L1_MANY,
-  L2_LIMIT,
   L3,
   L4,
   L5,

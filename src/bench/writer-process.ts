@@ -13,8 +13,7 @@ import { base64Of, type SpreadRecord } from "./spread.ts";
  *
  *   fill DB MEGABYTES                  a closed database of about so much text
  *   lone DB COMMITS LEAST MOST SEED    single commits with random pauses of LEAST to MOST seconds, each with its time; ends after a line on stdin
- *   flood DB SECONDS AUTOCHECKPOINT    one commit a row, as fast as SQLite takes them; ends after a line on stdin
- *   hold DB                            commits one row and keeps a read transaction that begins behind it, until a line on stdin
+ *   flood DB SECONDS                   one commit a row, as fast as SQLite takes them; ends after a line on stdin
  *   transact DB MEGABYTES              one transaction of so much text, which SQLite does not checkpoint; ends after a line on stdin
  *   revise DB COMMITS PAGES            after each line on stdin a commit that changes so many pages; ends after one more
  *   checkpoint DB COUNT WITHIN         a light writer's own FULL, RESTART and TRUNCATE checkpoints, each given WITHIN ms; ends after a line on stdin
@@ -31,16 +30,11 @@ const LIGHT_PAUSE_MS = 10;
 const CHECKPOINT_EVERY_MS = 250;
 const MODES = ["FULL", "RESTART", "TRUNCATE"] as const;
 const BUSY_TIMEOUT_MS = 10_000;
-/** SQLite's own. */
-const AUTOCHECKPOINT_PAGES = 1000;
-/** Commit times are counted in steps of 0.1 us, up to 1 ms. */
-const STEPS_PER_MS = 10_000;
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   fill,
   lone,
   flood,
-  hold,
   transact,
   revise,
   checkpoint,
@@ -102,14 +96,12 @@ async function lone(path: string, commits = 0, least = 0, most = 0, seed = 1): P
   db.close();
 }
 
-async function flood(path: string, seconds = 0, autocheckpoint = AUTOCHECKPOINT_PAGES): Promise<void> {
+async function flood(path: string, seconds = 0): Promise<void> {
   const db = connect(path);
-  db.pragma(`wal_autocheckpoint = ${autocheckpoint}`);
   const insert = db.prepare(INSERT);
   const first = lastRow(db);
   let rows = first;
   let worstStallMs = 0;
-  const counts = new Uint32Array(STEPS_PER_MS + 1);
   textOfRow(1); // made before the clock runs
   const start = performance.now();
   let before = start;
@@ -117,31 +109,9 @@ async function flood(path: string, seconds = 0, autocheckpoint = AUTOCHECKPOINT_
     insert.run(++rows, textOfRow(rows));
     const now = performance.now();
     worstStallMs = Math.max(worstStallMs, now - before);
-    const step = Math.min(STEPS_PER_MS, Math.floor((now - before) * STEPS_PER_MS));
-    counts[step] = (counts[step] ?? 0) + 1;
     before = now;
   }
-  const commits = rows - first;
-  const medianUs = (1000 * middleOf(counts, commits)) / STEPS_PER_MS;
-  tell({ rows, commits, seconds: (before - start) / 1000, worstStallMs, medianUs });
-  await aLine();
-  db.close();
-}
-
-/** The step in which the middle one of all counted lies. */
-function middleOf(counts: Uint32Array, total: number): number {
-  let step = 0;
-  for (let seen = counts[0] ?? 0; seen < total / 2; seen += counts[step] ?? 0) step += 1;
-  return step;
-}
-
-async function hold(path: string): Promise<void> {
-  const db = connect(path);
-  const rows = lastRow(db) + 1;
-  db.prepare(INSERT).run(rows, textOfRow(rows));
-  db.exec("BEGIN");
-  lastRow(db);
-  tell({ rows });
+  tell({ rows, commits: rows - first, seconds: (before - start) / 1000, worstStallMs });
   await aLine();
   db.close();
 }

@@ -8,13 +8,8 @@ import { VoidRun } from "./workload.ts";
 export interface Writer {
   /** Makes a closed database of about `megabytes`. */
   fill(path: string, megabytes: number): Promise<Filled>;
-  /**
-   * Commits at full speed for `seconds`, and keeps its connection until `end`.
-   * @param autocheckpointPages 0: none; SQLite's 1,000 by itself
-   */
-  flood(path: string, seconds: number, autocheckpointPages?: number): Promise<Flood>;
-  /** Commits one row and holds the log behind it by a read transaction, until `end`. */
-  hold(path: string): Promise<{ end(): Promise<void> }>;
+  /** Commits at full speed for `seconds`, with SQLite's own autocheckpoint, and keeps its connection until `end`. */
+  flood(path: string, seconds: number): Promise<Flood>;
   /** Single commits with pauses (LONE_GAP_SECONDS by itself): one line of stdout each, a LoneCommit. Ends after a line on stdin. */
   lone(path: string, options: LoneOptions): Child;
   /** Commits one large transaction, and keeps its connection until `end`. */
@@ -64,8 +59,6 @@ export interface Flood {
   readonly seconds: number;
   /** The longest time from one commit's return to the next one's. */
   readonly worstStallMs: number;
-  /** Of the times from one commit's return to the next one's, in steps of 0.1 us. */
-  readonly medianUs: number;
   end(): Promise<void>;
 }
 
@@ -101,15 +94,9 @@ export function writerProcess(program: string): Writer {
       if (exit.code !== 0) throw new VoidRun(`the writer failed: ${exit.stderr}`);
       return JSON.parse(exit.stdout) as Filled;
     },
-    flood: async (path, seconds, autocheckpointPages) => {
-      const rest = autocheckpointPages === undefined ? [] : [autocheckpointPages];
-      const child = start("flood", path, seconds, ...rest);
+    flood: async (path, seconds) => {
+      const child = start("flood", path, seconds);
       return { ...(await firstLine<Omit<Flood, "end">>(child, seconds)), end: () => endWriter(child) };
-    },
-    hold: async (path) => {
-      const child = start("hold", path);
-      await firstLine(child, 0);
-      return { end: () => endWriter(child) };
     },
     lone: (path, { commits, seed, gapSeconds: { least, most } = LONE_GAP_SECONDS }) =>
       start("lone", path, commits, least, most, seed),

@@ -2,7 +2,6 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { L2_LIMIT } from "../../bench/compare/L2-limit.ts";
 import { L4 } from "../../bench/compare/L4.ts";
 import { assertPublished, R1_INCREMENTS } from "../../bench/compare/R1-increments.ts";
 import { S1_S3 } from "../../bench/compare/S1-S3.ts";
@@ -50,16 +49,6 @@ describe("R1-increments: a figure is of as many files as it says", () => {
     );
   });
 });
-
-test("L2-limit: a held log costs each commit something", async () => {
-  const values = await judgedRun(L2_LIMIT, tool, benchWith({ seconds: 0.5 }));
-  const [alone, held] = [values["commit alone, median"], values["commit in a held log, median"]];
-  expect(alone).toBeGreaterThan(0);
-  expect(held).toBeGreaterThan(0);
-  const checkpoints = values["checkpoints alone, a commit"] ?? Number.NaN;
-  const share = ((alone ?? 0) + checkpoints) / ((held ?? 0) + checkpoints);
-  expect(values["share that can remain"]).toBeCloseTo(share);
-}, 60_000);
 
 test("L4: each of the application's checkpoints is counted, in its mode", async () => {
   const values = await judgedRun(L4, tool, benchWith({ checkpoints: 3 }));
