@@ -160,10 +160,7 @@ export class DatabaseLink {
   /** Reads the log; 0 bytes where there is none. */
   readonly readWal: ReadAt = (into, offset) => this.#wal.read(into, offset);
 
-  /**
-   * Brings the log to disk, off this thread: a checkpoint syncs it first, and that of the application keeps its writer waiting meanwhile. Must not
-   * run beside `close`.
-   */
+  /** Brings the log to disk, off this thread: a checkpoint syncs it first, the application's with its writer waiting. Must not run beside `close`. */
   syncWal(): Promise<void> {
     return this.#wal.sync();
   }
