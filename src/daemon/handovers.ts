@@ -9,6 +9,7 @@ import {
   type Drain,
   type HandoverResult,
   handover,
+  type OptimisticOptions,
   observerHandover,
   optimisticHandover,
   truncateLog,
@@ -145,11 +146,7 @@ export class Handovers {
    * Where the writer pauses, a file that grew too long is cut as well. That takes as long as there are pages of it in memory, a third of a second for
    * 500 MB: a writer that does not pause would wait so long for a file that it writes again from its beginning.
    */
-  #withoutLock(
-    link: DatabaseLink,
-    drain: Drain,
-    options: { readonly maxFrames?: number } = {},
-  ): HandoverResult {
+  #withoutLock(link: DatabaseLink, drain: Drain, options: OptimisticOptions = {}): HandoverResult {
     return this.#isToBeCut ? truncateLog(link, drain, options) : optimisticHandover(link, drain, options);
   }
 

@@ -18,12 +18,15 @@ export interface ShadowFolder {
   readonly scratch: string;
 }
 
+/** Of the names of those that lie beside their databases; they begin with a dot. */
+const SUFFIX = "-walrust";
+
 /** Those that lie beside their databases, as a glob. */
-export const SHADOW_FOLDERS = ".*-walrust";
+export const SHADOW_FOLDERS = `.*${SUFFIX}`;
 
 /** One of them, by its name. */
 export function isShadowFolder(name: string): boolean {
-  return name.startsWith(".") && name.endsWith("-walrust");
+  return name.startsWith(".") && name.endsWith(SUFFIX);
 }
 
 /** `.{file}-walrust/` beside the database, or a folder named after its whole path under `shadowDir`. */
@@ -31,7 +34,7 @@ export function shadowFolder(databasePath: string, shadowDir?: string): ShadowFo
   const file = basename(databasePath);
   const path =
     shadowDir === undefined
-      ? join(dirname(databasePath), `.${file}-walrust`)
+      ? join(dirname(databasePath), `.${file}${SUFFIX}`)
       : join(shadowDir, `${file}-${createHash("sha256").update(databasePath).digest("hex").slice(0, 16)}`);
   return {
     path,

@@ -50,11 +50,14 @@ export interface BarrierOptions {
   readonly maxFrames: number;
 }
 
-export interface HandoverOptions {
-  /** For writers that never pause; without it no lock is ever taken. */
-  readonly barrier?: BarrierOptions;
+export interface OptimisticOptions {
   /** No checkpoint of more frames than these on this thread (default: any number). */
   readonly maxFrames?: number;
+}
+
+export interface HandoverOptions extends OptimisticOptions {
+  /** For writers that never pause; without it no lock is ever taken. */
+  readonly barrier?: BarrierOptions;
 }
 
 /** Optimistic, and where a writer was faster, with a barrier. */
@@ -71,7 +74,7 @@ export function handover(link: DatabaseLink, drain: Drain, options: HandoverOpti
 export function optimisticHandover(
   link: DatabaseLink,
   drain: Drain,
-  options: Pick<HandoverOptions, "maxFrames"> = {},
+  options: OptimisticOptions = {},
 ): HandoverResult {
   if (link.observe) return busy("observer");
   // Before the pin moves: the new one may be at mark 0, and frames up to the old one's mark may then be overwritten.
@@ -160,7 +163,7 @@ function insideBarrier(
 export function truncateLog(
   link: DatabaseLink,
   drain: Drain,
-  options: Pick<HandoverOptions, "maxFrames"> = {},
+  options: OptimisticOptions = {},
 ): HandoverResult {
   const result = optimisticHandover(link, drain, options);
   if (result.kind !== "done" || link.truncate().busy) return result;

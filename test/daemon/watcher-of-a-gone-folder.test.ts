@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { FolderWatcher } from "../../src/daemon/watcher.ts";
 import { ManualClock } from "../helpers/manual-clock.ts";
@@ -17,14 +17,15 @@ test("a watch that went with its folder is no failure: not at the end, and not w
   const clock = new ManualClock();
   const unwatchable = vi.fn();
   const watcher = new FolderWatcher(clock, unwatchable);
-  const busyPath = join(tempFolder(), "busy.db");
+  const folder = tempFolder();
+  const busy = join(folder, "busy.db");
   const other = { hint: vi.fn() };
-  await watcher.watch(busyPath, { hint: vi.fn() });
-  await watcher.watch(join(dirname(busyPath), "other.db"), other);
-  watcher.setBusy(busyPath, true);
+  await watcher.watch(busy, { hint: vi.fn() });
+  await watcher.watch(join(folder, "other.db"), other);
+  watcher.setBusy(busy, true);
   await clock.advance(50);
   expect(other.hint).toHaveBeenCalled();
-  watcher.setBusy(busyPath, false);
+  watcher.setBusy(busy, false);
   await watcher.close();
   expect(unwatchable).not.toHaveBeenCalled();
 });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Clock } from "../../src/clock.ts";
 import { FolderWatcher } from "../../src/daemon/watcher.ts";
-import { createShadowFolder, type ShadowFolder, shadowFolder } from "../../src/shadow/shadow-folder.ts";
+import { createShadowFolder, shadowFolder } from "../../src/shadow/shadow-folder.ts";
 import { ManualClock } from "../helpers/manual-clock.ts";
 import { tempFolder } from "../helpers/sqlite/temp-database.ts";
 
@@ -73,10 +73,8 @@ describe.runIf(process.platform === "linux")("what is watched", () => {
   test("neither our own folders nor the subfolders that are there", async () => {
     const { watcher } = aWatcher();
     const parent = tempFolder();
-    const [before, after] = ["before.db", "after.db"].map((name) => shadowFolder(join(parent, name))) as [
-      ShadowFolder,
-      ShadowFolder,
-    ];
+    const before = shadowFolder(join(parent, "before.db"));
+    const after = shadowFolder(join(parent, "after.db"));
     createShadowFolder(before);
     mkdirSync(join(parent, "sub"));
     const hinted = aTask();

@@ -79,7 +79,7 @@ export function upkeepSentences(sync: SyncSettings): readonly string[] {
     `when the log has ${pages(sync.minCheckpointPages)}`,
     "once a database is quiet",
   ];
-  const emergency =
+  const truncation =
     sync.walTruncateThresholdPages > 0
       ? [
           `a log of more than ${pages(sync.walTruncateThresholdPages)} is truncated as soon as its writer pauses`,
@@ -88,7 +88,7 @@ export function upkeepSentences(sync: SyncSettings): readonly string[] {
   return [
     ...(sync.observe
       ? ["no checkpoints: the database is only observed"]
-      : [`checkpoints: ${checkpoints.join(", ")}`, ...emergency]),
+      : [`checkpoints: ${checkpoints.join(", ")}`, ...truncation]),
     sync.validationIntervalMs > 0
       ? `the whole backup is read and verified ${every(sync.validationIntervalMs)}`
       : "the backup is verified only by command",

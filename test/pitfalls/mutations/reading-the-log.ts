@@ -124,7 +124,7 @@ export const READING_THE_LOG: readonly PitfallMutation[] = [
     id: "7b",
     what: "the shadow folder is named by the stem",
     file: "src/shadow/shadow-folder.ts",
-    find: "join(dirname(databasePath), `.${file}-walrust`)",
+    find: "join(dirname(databasePath), `.${file}${SUFFIX}`)",
     replace: 'join(dirname(databasePath), `.${file.replace(/\\.\\w+$/, "")}-walrust`)',
     test: "test/e2e/many-databases.test.ts",
     title: "app, app.db, app.sqlite and app.db.bak in one folder: each is itself",
