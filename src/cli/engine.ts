@@ -2,11 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { EventSink } from "../events.ts";
 import { Pace, type PaceLimit } from "../pace.ts";
 
-/** Of V8, in a daemon: garbage is collected when half of the room for it is used, which is 3 MB less of 150 under load. */
-const COLLECT_EARLY = "--incremental-marking-soft-trigger=50";
-/** What V8 does by itself: with very many commits a second it saves a quarter of a processor. */
-const COLLECT_IN_TIME = "--incremental-marking-soft-trigger=0";
-/** In one that has little to do, code is optimized late, since the optimizing compiler keeps 3 to 4 MB. */
+/** Of V8, in a daemon that has little to do: code is optimized late, since the optimizing compiler keeps 3 to 4 MB. */
 const OPTIMIZE_LATE = "--interrupt-budget=1000000";
 /** What V8 does by itself: under load the processor's time is the scarcer. */
 const OPTIMIZE_SOON = "--interrupt-budget=67584";
@@ -19,40 +15,28 @@ const WASM_SMALL = ["--no-wasm-lazy-compilation", "--wasm-tier-up-filter=1000000
 const WASM_DEFAULT = ["--wasm-lazy-compilation", "--wasm-tier-up-filter=-1"];
 
 const PUBLICATIONS: PaceLimit = { windowMs: 2000, busyPerSecond: 200 };
-/** TXIDs, which are commits where the layout counts them. */
-const COMMITS: PaceLimit = { windowMs: 2000, busyPerSecond: 4000 };
 
 /** Trades memory for speed while a daemon is under load, by flags of V8 that may be set at any time. For a process that is the daemon and nothing else. */
 export class Engine {
   readonly #publications: Pace;
-  readonly #commits: Pace;
   #published = 0;
-  #committed = 0;
 
   constructor(clock: Pick<Clock, "monotonicMs">, setFlag: (flag: string) => void) {
-    setFlag(COLLECT_EARLY);
     setFlag(OPTIMIZE_LATE);
     this.#publications = new Pace(clock, PUBLICATIONS, 0, (isBusy) =>
       setFlag(isBusy ? OPTIMIZE_SOON : OPTIMIZE_LATE),
-    );
-    this.#commits = new Pace(clock, COMMITS, 0, (isBusy) =>
-      setFlag(isBusy ? COLLECT_IN_TIME : COLLECT_EARLY),
     );
   }
 
   /** Passes all on that it hears. */
   hearing(events: EventSink): EventSink {
     return (event) => {
-      if (event.type === "published") this.#note(event.maxTxid - event.minTxid + 1n);
+      if (event.type === "published") {
+        this.#published += 1;
+        this.#publications.note(this.#published);
+      }
       events(event);
     };
-  }
-
-  #note(txids: bigint): void {
-    this.#published += 1;
-    this.#committed += Number(txids);
-    this.#publications.note(this.#published);
-    this.#commits.note(this.#committed);
   }
 }
 
