@@ -104,7 +104,7 @@ export async function taskDependencies(
     onceHeld: new Set(),
     log,
     checkpointers: new CheckpointerWatch({ clock }),
-    parking: new Parking(clock, onMove),
+    parking: new Parking(clock, storage, onMove),
   };
 }
 

@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
+import type { Storage } from "../storage/storage.ts";
 import { Room } from "./room.ts";
 
 /** Few databases are never parked: what a pin costs is nothing then, and a restart of the log is seen as it happens. Each has up to 8 descriptors. */
@@ -13,6 +14,9 @@ const CROWD_QUIET_MS = 2_000;
 const BEGUN_AT_ONCE = 8;
 /** So few of them have connections before their first copy is made: most of the memory that this takes is SQLite's, which is hardly ever given back. */
 const CONNECTED_AT_ONCE = 2;
+/** With a storage so far away, or farther, that many times as many: the thread would rest most of the time. */
+const FAR_MS = 20;
+const FAR_TIMES = 4;
 /** A first copy of more takes so long that others do not wait for it: not with their connections, or not at all. */
 const LONG_BYTES = 1 << 20;
 const LONGEST_BYTES = 64 << 20;
@@ -78,16 +82,22 @@ class InRoom implements Begun {
 export class Parking {
   readonly #clock: Clock;
   readonly #parked = new Set<ParkedDatabase>();
-  readonly #begun = new Room(BEGUN_AT_ONCE);
-  readonly #connected = new Room(CONNECTED_AT_ONCE);
+  readonly #begun: Room;
+  readonly #connected: Room;
   #open = 0;
   #cancel: (() => void) | undefined;
   readonly #onMove: () => void;
 
-  /** @param onMove called whenever a database was opened, or parked */
-  constructor(clock: Clock, onMove: () => void = () => {}) {
+  /**
+   * @param storage whose answers are waited for
+   * @param onMove called whenever a database was opened, or parked
+   */
+  constructor(clock: Clock, storage: Pick<Storage, "distanceMs">, onMove: () => void = () => {}) {
     this.#clock = clock;
     this.#onMove = onMove;
+    const times = () => (storage.distanceMs < FAR_MS ? 1 : FAR_TIMES);
+    this.#begun = new Room(() => BEGUN_AT_ONCE * times());
+    this.#connected = new Room(() => CONNECTED_AT_ONCE * times());
   }
 
   /** Waits for room to begin with one more database. */

@@ -1,9 +1,11 @@
 /** Lets so many in at once; the others wait for their turn. */
 export class Room {
   readonly #waiting: (() => void)[] = [];
-  #places: number;
+  readonly #places: () => number;
+  #inside = 0;
 
-  constructor(places: number) {
+  /** @param places may change while it is used; whoever is inside stays */
+  constructor(places: () => number) {
     this.#places = places;
   }
 
@@ -13,15 +15,25 @@ export class Room {
 
   /** The function returned leaves it. Safe to call twice. */
   async enter(): Promise<() => void> {
-    if (this.#places === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#places -= 1;
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+      this.#letIn();
+    });
     let isInside = true;
     return () => {
       if (!isInside) return;
       isInside = false;
-      const next = this.#waiting.shift(); // it takes over the place
-      if (next) next();
-      else this.#places += 1;
+      this.#inside -= 1;
+      this.#letIn();
     };
+  }
+
+  #letIn(): void {
+    while (this.#inside < this.#places()) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#inside += 1;
+      next();
+    }
   }
 }

@@ -25,6 +25,7 @@ const DELETES_AT_ONCE = 16;
 export class FileStorage implements contract.Storage {
   readonly url: string;
   readonly conditionalPut = true;
+  readonly distanceMs = 0;
   readonly #folder: StorageFolder;
   readonly #random: () => number;
   readonly #reader: FileReader;

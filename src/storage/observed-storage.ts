@@ -23,6 +23,10 @@ export class ObservedStorage implements contract.Storage {
     return this.#inner.conditionalPut;
   }
 
+  get distanceMs(): number {
+    return this.#inner.distanceMs;
+  }
+
   check(options?: contract.CallOptions): Promise<void> {
     return this.#observed("head", () => this.#inner.check(options));
   }

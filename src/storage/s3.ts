@@ -3,6 +3,7 @@ import type { StorageSettings } from "../config/settings.ts";
 import { isWalrustError, WalrustError } from "../errors.ts";
 import { checkAborted } from "./abort.ts";
 import type { StorageDependencies } from "./dependencies.ts";
+import { Distance } from "./distance.ts";
 import { HttpPool, type HttpResponse } from "./http-pool.ts";
 import { assertKey, assertListPrefix } from "./key-rules.ts";
 import { s3RequestObserver } from "./request-observer.ts";
@@ -36,9 +37,13 @@ export function openS3Storage(
   const endpoint = resolveEndpoint(address, settings);
   const { region, provider } = endpoint;
   const { clock, onRequest } = dependencies;
+  const distance = new Distance();
   const pool = new HttpPool(endpoint.origin, {
     connections: settings.concurrency,
-    observe: onRequest && s3RequestObserver(clock, onRequest),
+    observe: s3RequestObserver(clock, (request) => {
+      distance.note(request);
+      onRequest?.(request);
+    }),
     ca: certificateAuthorities(dependencies.env),
     lookup: dependencies.lookup,
     compileForSize: dependencies.compileForSize,
@@ -46,7 +51,7 @@ export function openS3Storage(
   const credentials = fixedCredentials(dependencies.env);
   const rare = new S3Rare({ bucket, region, endpoint, pool, credentials, storageClass, sse, sseKmsKeyId });
   const signer = new S3Signer(region, rare.credentials, dependencies.clock);
-  return new S3Storage(address, pool, {
+  return new S3Storage(address, pool, distance, {
     requests: new S3Requests(endpoint, bucket, pool, signer),
     persistence: new Persistence(settings.retry, dependencies),
     provider,
@@ -66,17 +71,23 @@ class S3Storage implements contract.Storage {
   readonly url: string;
   readonly #prefix: string;
   readonly #pool: HttpPool;
+  readonly #distance: Distance;
   readonly #context: UploadContext;
 
-  constructor(address: S3Address, pool: HttpPool, context: UploadContext) {
+  constructor(address: S3Address, pool: HttpPool, distance: Distance, context: UploadContext) {
     this.url = formatStorageUrl(address);
     this.#prefix = address.prefix;
     this.#pool = pool;
+    this.#distance = distance;
     this.#context = context;
   }
 
   get conditionalPut(): boolean {
     return this.#context.conditions.areKept;
+  }
+
+  get distanceMs(): number {
+    return this.#distance.ms;
   }
 
   /** By a list of one key, whose refusal says why: a HEAD of the bucket has no room for that. */

@@ -12,6 +12,8 @@ export interface Storage {
   readonly url: string;
   /** Whether put-if-absent and put-if-match are checked by the provider. */
   readonly conditionalPut: boolean;
+  /** Least time that an answer took over the network, ms; 0: there is none between, or too few answers came. */
+  readonly distanceMs: number;
 
   /** Proves once that the root exists and may be used. Errors: STORAGE_BUCKET_NOT_FOUND, STORAGE_AUTH, ... */
   check(options?: CallOptions): Promise<void>;

@@ -8,7 +8,7 @@ import { checkpoint, insert, openApp, tempDatabase } from "../helpers/sqlite/tem
 
 /** As many other databases are open as it takes for a quiet one to be parked. */
 function crowded(stage: Stage): Parking {
-  const parking = new Parking(stage.clock);
+  const parking = new Parking(stage.clock, stage.storage);
   for (let others = 0; others < 8; others += 1) parking.opened();
   return parking;
 }

@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import { type Begun, Parking } from "../../src/daemon/parking.ts";
 import { ManualClock, settled } from "../helpers/manual-clock.ts";
 
-function crowd(open: number) {
+function crowd(open: number, storage = { distanceMs: 0 }) {
   const clock = new ManualClock();
-  const parking = new Parking(clock);
+  const parking = new Parking(clock, storage);
   for (let i = 0; i < open; i += 1) parking.opened();
   return { clock, parking };
 }
@@ -79,13 +79,15 @@ test("many are looked at more seldom, and one look at all of them", async () => 
 });
 
 describe("how many are begun with at once", () => {
-  async function twenty() {
-    const { parking } = crowd(0);
+  async function begunOf(count: number, storage = { distanceMs: 0 }) {
+    const { parking } = crowd(0, storage);
     const begun: Begun[] = [];
-    for (let i = 0; i < 20; i += 1) void parking.begin().then((one) => begun.push(one));
+    for (let i = 0; i < count; i += 1) void parking.begin().then((one) => begun.push(one));
     await settled();
     return begun;
   }
+
+  const twenty = () => begunOf(20);
 
   test("eight are begun with at once, two of them have connections before their first copy (pitfall 48)", async () => {
     const begun = await twenty();
@@ -149,5 +151,32 @@ describe("how many are begun with at once", () => {
     begun[7]?.settled();
     await settled();
     expect(connected).toBe(10);
+  });
+
+  test.each([
+    ["near", 0, 8, 2],
+    ["just near enough", 19.9, 8, 2],
+    ["far", 20, 32, 8],
+    ["very far", 300, 32, 8],
+  ])("a storage that is %s", async (_, distanceMs, begunAtOnce, connectedAtOnce) => {
+    const begun = await begunOf(100, { distanceMs });
+    let connected = 0;
+    for (const one of begun) void one.connects().then(() => (connected += 1));
+    await settled();
+    expect([begun.length, connected]).toEqual([begunAtOnce, connectedAtOnce]);
+  });
+
+  test("that the storage is far is learned while they wait, and unlearned", async () => {
+    const storage = { distanceMs: 0 };
+    const begun = await begunOf(100, storage);
+    expect(begun).toHaveLength(8);
+    storage.distanceMs = 50;
+    begun[0]?.settled();
+    await settled();
+    expect(begun, "one goes, and so many more come").toHaveLength(33);
+    storage.distanceMs = 5;
+    for (const one of begun.slice(1, 26)) one.settled();
+    await settled();
+    expect(begun, "whoever is inside stays").toHaveLength(34);
   });
 });

@@ -57,6 +57,7 @@ interface Entry {
 export class MemoryStorage implements Storage {
   readonly url = "memory://test";
   readonly conditionalPut: boolean;
+  readonly distanceMs = 0;
   /** Every call made, in order. */
   readonly calls: StorageCall[] = [];
   /** Decides what goes wrong. */

@@ -37,7 +37,7 @@ export class SimulatedDaemon {
     // WebAssembly is compiled in another thread, which the schedule does not see
     await production.Sha256.begin();
     const clock = world.clock.of(process);
-    const parking = new production.Parking(clock);
+    const parking = new production.Parking(clock, { distanceMs: 0 });
     Object.defineProperty(parking, "quietMs", { get: () => (setup.parks ? 2000 : undefined) });
     const sync = {
       ...DEFAULT_SYNC,

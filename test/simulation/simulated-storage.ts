@@ -30,6 +30,7 @@ export class SimulatedStorage {
     return {
       url: objects.url,
       conditionalPut: objects.conditionalPut,
+      distanceMs: 0,
       check: () => request("check", "", () => objects.check()),
       put: (key, body, { signal: _, ...options } = {}) => {
         const copy = new Uint8Array(body);

@@ -56,6 +56,10 @@ export class EncryptedStorage implements contract.Storage {
     return this.#storage.conditionalPut;
   }
 
+  get distanceMs(): number {
+    return this.#storage.distanceMs;
+  }
+
   async check(options: contract.CallOptions = {}): Promise<void> {
     checkAborted(options.signal);
     await this.#storage.check(options);

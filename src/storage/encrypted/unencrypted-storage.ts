@@ -21,6 +21,10 @@ export class UnencryptedStorage implements contract.Storage {
     return this.#storage.conditionalPut;
   }
 
+  get distanceMs(): number {
+    return this.#storage.distanceMs;
+  }
+
   async check(options?: contract.CallOptions): Promise<void> {
     await this.#storage.check(options);
     await this.#refuseMarked();

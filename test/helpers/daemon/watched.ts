@@ -79,7 +79,7 @@ export class Watched {
       onceHeld: new Set(),
       log: silentLog,
       checkpointers: new CheckpointerWatch({ clock: stage.clock, readLocks: () => undefined }),
-      parking: options.parking ?? new Parking(stage.clock),
+      parking: options.parking ?? new Parking(stage.clock, stage.storage),
       watcher: { setBusy: () => {} },
       controlSocket: "",
       abort: this.#abort.signal,

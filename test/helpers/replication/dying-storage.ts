@@ -32,6 +32,10 @@ export class DyingStorage implements Storage {
     return this.#storage.conditionalPut;
   }
 
+  get distanceMs() {
+    return this.#storage.distanceMs;
+  }
+
   check: Storage["check"] = (options) => this.#step(() => this.#storage.check(options));
   put: Storage["put"] = (...args) => this.#step(() => this.#storage.put(...args));
   get: Storage["get"] = (...args) => this.#step(() => this.#storage.get(...args));
