@@ -32,16 +32,18 @@ export interface Crowd {
 export interface CrowdOptions {
   readonly count: number;
   readonly megabytes?: number;
+  /** So much later than otherwise the storage's answers come. */
+  readonly distanceMs?: number;
 }
 
 /** Whatever happens, the server ends. */
 export function withCrowd<T>(
   tool: Tool,
   bench: Bench,
-  { count, megabytes = MEGABYTES }: CrowdOptions,
+  { count, megabytes = MEGABYTES, distanceMs = 0 }: CrowdOptions,
   work: (crowd: Crowd) => Promise<T>,
 ): Promise<T> {
-  return withStorageProcess(async (server) => {
+  return withStorageProcess({ distanceMs }, async (server) => {
     const { job, rows } = await makeDatabases(bench, { count, megabytes, storage: server.storage });
     await sleep(AT_REST_MS);
     const rowsOfEach = new Map(job.databases.map((database) => [database, rows]));
@@ -136,6 +138,12 @@ async function settle(server: StorageProcess): Promise<void> {
     await sleep(QUIET_MS);
     puts = await putsAt(server);
   }
+}
+
+/** So many of the crowd's databases, or a few more, evenly spread over the list. */
+export function someOf({ job }: Crowd, count: number): readonly BenchDatabase[] {
+  const step = Math.max(1, Math.floor(job.databases.length / count));
+  return job.databases.filter((_, at) => at % step === 0);
 }
 
 /** Ends the daemon, and proves every copy, or those of `sample`. */

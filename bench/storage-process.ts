@@ -22,9 +22,17 @@ export interface StorageProcess {
   close(): void;
 }
 
+export interface StorageProcessOptions {
+  /** Its answers come so much later than they could. */
+  readonly distanceMs?: number;
+}
+
 /** Starts an empty server, and ends it whatever happens. */
-export async function withStorageProcess<T>(work: (server: StorageProcess) => Promise<T>): Promise<T> {
-  const server = await startStorageProcess(join(import.meta.dirname, PROGRAM));
+export async function withStorageProcess<T>(
+  options: StorageProcessOptions,
+  work: (server: StorageProcess) => Promise<T>,
+): Promise<T> {
+  const server = await startStorageProcess(join(import.meta.dirname, PROGRAM), options);
   try {
     return await work(server);
   } finally {
@@ -33,9 +41,13 @@ export async function withStorageProcess<T>(work: (server: StorageProcess) => Pr
 }
 
 /** @param program storage-server.ts as JavaScript. Whoever calls closes it. */
-export async function startStorageProcess(program: string): Promise<StorageProcess> {
+export async function startStorageProcess(
+  program: string,
+  { distanceMs = 0 }: StorageProcessOptions = {},
+): Promise<StorageProcess> {
   const { bucket, accessKeyId, secretAccessKey } = IDENTITY;
-  const child = fork(program, [bucket, accessKeyId, secretAccessKey], { serialization: "advanced" });
+  const args = [bucket, accessKeyId, secretAccessKey, String(distanceMs)];
+  const child = fork(program, args, { serialization: "advanced" });
   const [endpoint] = (await orExit(child, once(child, "message"))) as [string];
   let questions = 0;
   child.setMaxListeners(0); // many may ask at once

@@ -44,9 +44,13 @@ const requests: Record<string, number> = {};
 const stored: StoredObject[] = [];
 const arrivals = new Map<string, { readonly firstNs: bigint; readonly lastNs: bigint }>();
 
-const [bucket = "", accessKeyId = "", secretAccessKey = ""] = process.argv.slice(2);
+const [bucket = "", accessKeyId = "", secretAccessKey = "", distanceMs = "0"] = process.argv.slice(2);
 const identity = { bucket, accessKeyId, secretAccessKey };
 const server = await startS3Server({ ...identity, forOthers: true, onDone: note });
+if (distanceMs !== "0") {
+  const late = { kind: "late", afterMs: Number(distanceMs) } as const;
+  server.faults.add(late, undefined, { times: Number.POSITIVE_INFINITY });
+}
 process.on("message", (question: Question) => void answer(question));
 process.on("disconnect", () => process.exit());
 process.send?.(server.endpoint);

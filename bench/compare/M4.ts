@@ -5,7 +5,7 @@ import { median } from "../../src/bench/statistics.ts";
 import { KNOBS_TEXT } from "../../src/bench/tools/tool.ts";
 import { until } from "../../src/bench/until.ts";
 import type { Workload } from "../../src/bench/workload.ts";
-import { drainAndProve, protect, withCrowd } from "../crowd.ts";
+import { drainAndProve, protect, someOf, withCrowd } from "../crowd.ts";
 import { COUNTING_SERVER_TEXT } from "../storage-process.ts";
 
 /** Three pages. */
@@ -46,12 +46,7 @@ export const M4: Workload = {
       const requestsBefore = sumOf(await crowd.server.ask("requests"));
       const idle = await watchIdle(daemon, watchedSeconds);
       const requests = sumOf(await crowd.server.ask("requests")) - requestsBefore;
-      const step = Math.max(1, Math.floor(count / PROVEN));
-      await drainAndProve(
-        crowd,
-        daemon,
-        crowd.job.databases.filter((_, at) => at % step === 0),
-      );
+      await drainAndProve(crowd, daemon, someOf(crowd, PROVEN));
       return { ...idle, requests: requests / watchedSeconds, protected: seconds };
     });
   },

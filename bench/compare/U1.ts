@@ -24,8 +24,9 @@ export const U1: Workload = {
   title: "until many databases are protected",
   compares: true,
   storage: "s3",
+  keepsFiles: true,
   knobs: ({ databases }) => [
-    `${databases} databases of 0.1 MB, at rest for 2 s`,
+    `${databases} databases of 0.1 MB, at rest for 2 s; nothing is deleted between runs`,
     "protected: from the start of the daemon until the first copy of the last database was in storage",
     `unchanged restart: nothing was written; uploads and CPU in the ${WATCHED_SECONDS} s from its start, or more until the daemon is calm`,
     `restart: until one commit to each of ${MARKED} databases, made while no daemon ran, was in storage`,

@@ -14,6 +14,7 @@ import { R1_S3 } from "./R1-S3.ts";
 import { S1_S3 } from "./S1-S3.ts";
 import { T1 } from "./T1.ts";
 import { U1 } from "./U1.ts";
+import { U1_FAR } from "./U1-far.ts";
 
 /** Those of `walrust bench`, and what only this repository measures. */
 export const WORKLOADS: readonly Workload[] = [
@@ -28,6 +29,7 @@ export const WORKLOADS: readonly Workload[] = [
   M4,
   T1,
   U1,
+  U1_FAR,
   Q1,
   S1_S3,
   R1_S3,

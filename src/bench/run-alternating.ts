@@ -69,7 +69,7 @@ export async function runAlternating(
           results = results.filter((one) => one !== result);
           onVoidPeer(tool.name, run, error);
         }
-        rmSync(scratch, REMOVAL);
+        if (!workload.keepsFiles) rmSync(scratch, REMOVAL);
       }
     }
     return results;

@@ -13,6 +13,8 @@ export interface Workload {
   readonly compares: boolean;
   /** Where the copies go; undefined: a folder. Peers that know no folder are measured with S3 alone. */
   readonly storage?: "s3";
+  /** Its files stay until the last run is done: for some minutes ext4 makes new ones slowly where thousands were deleted, which no user does. */
+  readonly keepsFiles?: true;
   /** What both tools are given alike; printed above the results. */
   knobs(options: BenchOptions): readonly string[];
   /** Rows of the result, in the order of the table. */
@@ -38,7 +40,7 @@ export interface Measure {
 
 /** What a run may use besides the tool. */
 export interface Bench {
-  /** Empty, of this run alone, and gone after it. */
+  /** Empty, of this run alone, and gone after it, or after the last one (`keepsFiles`). */
   readonly scratch: string;
   /** Counts from 0. */
   readonly run: number;

@@ -66,6 +66,12 @@ describe("many databases, a few of them", { timeout: 180_000 }, () => {
     expect(values["restart"]).toBeGreaterThan(0);
   });
 
+  test("U1-far: a copy is not there before four answers, which take their time", async () => {
+    const values = await valuesOf("U1-far");
+    expect(values["protected"]).toBeGreaterThan(0.2);
+    expect(values["peak RSS"]).toBeGreaterThan(30);
+  });
+
   test("I1: nothing is asked of storage", async () => {
     expect(await valuesOf("I1")).toMatchObject({
       requests: 0,

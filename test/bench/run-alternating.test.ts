@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type Child, spawnChild } from "../../src/bench/child.ts";
@@ -38,17 +38,23 @@ test("tool by tool, in turned order in every second run", async () => {
   ]);
 });
 
-test("each run has an empty folder of its own, and nothing stays", async () => {
+test.each([
+  ["is gone when it is over", {}, [0, 0, 0, 0, 0, 0]],
+  ["stays until the last one, where the workload wants it", { keepsFiles: true }, [0, 1, 2, 3, 4, 5]],
+] as const)("each run has an empty folder of its own, which %s", async (_, keeps, earlier) => {
   const given = alternation();
   const seen: string[] = [];
+  const left: number[] = [];
   const writing = workload(async (tool, bench) => {
     expect(readdirSync(bench.scratch)).toEqual([]);
+    left.push(seen.filter((scratch) => existsSync(join(scratch, "file"))).length);
     writeFileSync(join(bench.scratch, "file"), "");
     seen.push(bench.scratch);
     return sound.run(tool, bench);
   });
-  await runAlternating(writing, [ours, peer], given);
+  await runAlternating({ ...writing, ...keeps }, [ours, peer], given);
   expect(new Set(seen).size).toBe(6);
+  expect(left).toEqual(earlier);
   expect(readdirSync(given.folder)).toEqual([]);
 });
 
