@@ -17,9 +17,9 @@ function begin() {
   });
   const heard = vi.fn();
   const tell = new Engine(clock, setFlag).hearing(heard);
-  const publish = async (perSecond: number, seconds: number) => {
+  const publish = async (perSecond: number, seconds: number, commits = 1) => {
     for (let second = 0; second < seconds; second += 1) {
-      for (let count = 0; count < perSecond; count += 1) tell(PUBLISHED);
+      for (let count = 0; count < perSecond; count += 1) tell({ ...PUBLISHED, maxTxid: BigInt(commits) });
       await clock.advance(1000);
     }
   };
@@ -39,6 +39,21 @@ describe("V8's flags in a daemon", () => {
     const { flags, publish } = begin();
     await publish(perSecond, 10);
     expect(isSmall(flags)).toBe(expected);
+  });
+
+  test.each([
+    ["five hundred databases, two commits in each file", 480, 2, undefined],
+    ["one database, thousands of commits in each file", 1, 2600, undefined],
+    ["one database at full speed", 1, 4000, "--sparkplug"],
+    ["five hundred databases, twenty commits in each file", 480, 20, "--sparkplug"],
+  ])("the quick compiler: %s", async (_, perSecond, commits, expected) => {
+    const { setFlag, publish } = begin();
+    const last = () =>
+      setFlag.mock.calls.map(([flag]) => flag).findLast((flag) => flag.endsWith("sparkplug"));
+    await publish(perSecond, 10, commits);
+    expect(last()).toBe(expected);
+    await publish(1, 10);
+    expect(last(), "and when it is over").toBe(expected && "--no-sparkplug");
   });
 
   test("a load that becomes less stays one down to its half, and ends below", async () => {
