@@ -15,6 +15,13 @@ const PROTECTED_LIMIT_MS = { base: 120_000, perDatabase: 100 } as const;
 const LOOK_EVERY_MS = 250;
 /** Nobody has just written to the databases when a tool begins: a file's times prove nothing of the moment in which they were set. */
 const AT_REST_MS = 2_000;
+/** What a first start is measured with, for the page. */
+export const FIRST_START = {
+  databases: (count: number) =>
+    `${count} databases of ${MEGABYTES} MB, at rest for ${AT_REST_MS / 1000} s; nothing is deleted between runs`,
+  protected:
+    "protected: from the start of the daemon until the first copy of the last database was in storage",
+} as const;
 /** After a load: longer than two sync intervals without an upload, or so long at most. */
 const QUIET_MS = 2_500;
 const SETTLE_LIMIT_MS = 120_000;

@@ -1,7 +1,7 @@
 import { sampleTree } from "../../src/bench/process-tree.ts";
 import { KNOBS_TEXT } from "../../src/bench/tools/tool.ts";
 import type { Workload } from "../../src/bench/workload.ts";
-import { drainAndProve, protect, someOf, withCrowd } from "../crowd.ts";
+import { drainAndProve, FIRST_START, protect, someOf, withCrowd } from "../crowd.ts";
 import { COUNTING_SERVER_TEXT } from "../storage-process.ts";
 
 /** Of a bucket in another country. */
@@ -17,8 +17,8 @@ export const U1_FAR: Workload = {
   storage: "s3",
   keepsFiles: true,
   knobs: ({ databases }) => [
-    `${databases} databases of 0.1 MB, at rest for 2 s; nothing is deleted between runs`,
-    "protected: from the start of the daemon until the first copy of the last database was in storage; peak RSS until then",
+    FIRST_START.databases(databases),
+    `${FIRST_START.protected}; peak RSS until then`,
     ...KNOBS_TEXT,
     `storage: ${COUNTING_SERVER_TEXT}, and sends each answer ${DISTANCE_MS} ms later`,
     `proof: ${PROVEN} databases, evenly spread over the list`,

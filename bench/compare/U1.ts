@@ -6,7 +6,7 @@ import { commitsOf } from "../../src/bench/spread.ts";
 import { type BenchDatabase, KNOBS_TEXT } from "../../src/bench/tools/tool.ts";
 import { until } from "../../src/bench/until.ts";
 import { VoidRun, type Workload } from "../../src/bench/workload.ts";
-import { type Crowd, drainAndProve, protect, putsAt, withCrowd } from "../crowd.ts";
+import { type Crowd, drainAndProve, FIRST_START, protect, putsAt, withCrowd } from "../crowd.ts";
 import { COUNTING_SERVER_TEXT } from "../storage-process.ts";
 
 /** How long a restart is watched in which nothing has changed. */
@@ -26,8 +26,8 @@ export const U1: Workload = {
   storage: "s3",
   keepsFiles: true,
   knobs: ({ databases }) => [
-    `${databases} databases of 0.1 MB, at rest for 2 s; nothing is deleted between runs`,
-    "protected: from the start of the daemon until the first copy of the last database was in storage",
+    FIRST_START.databases(databases),
+    FIRST_START.protected,
     `unchanged restart: nothing was written; uploads and CPU in the ${WATCHED_SECONDS} s from its start, or more until the daemon is calm`,
     `restart: until one commit to each of ${MARKED} databases, made while no daemon ran, was in storage`,
     ...KNOBS_TEXT,

@@ -7,7 +7,7 @@ import { type CliContext, StopRequest } from "./context.ts";
 
 // Before anything else is loaded: they save an idle daemon 4 to 8 MB. A `#!` line with flags is not known to every env, and --max-semi-space-size
 // comes too late here: the young generation stays as small as it begins. Without sparkplug, its quick compiler, V8 compiles less that hardly runs: a
-// short command takes a tenth less of a processor, and a daemon under load no more.
+// short command takes a tenth less of a processor, and a daemon under load no more, unless commits come by the thousand (engine.ts).
 for (const flag of ["--optimize-for-size", "--semi-space-growth-factor=1", "--no-sparkplug"]) {
   setFlagsFromString(flag);
 }
