@@ -1,6 +1,7 @@
 import type { ToolRuns, Values } from "../../src/bench/run-alternating.ts";
 import { median } from "../../src/bench/statistics.ts";
 import type { BenchOptions, Workload } from "../../src/bench/workload.ts";
+import { L4 } from "../compare/L4.ts";
 import { PEER } from "../page/figures.ts";
 import { CODEC } from "./codec.ts";
 import { FIRST_COPY } from "./first-copy.ts";
@@ -29,6 +30,7 @@ const byMd5 = (name: string) => (ours: Values) => figure(ours, name) / figure(ou
 /**
  * Found on two cores with a load of 4 to 30: memory 1.00 to 1.12 and 0.37 to 0.49, CPU while idle 0.014 to 0.058, requests 0, and 8.0 to 8.1 for a
  * first copy (4 runs); CPU of a first copy 0.6 to 1.4, bytes 0.68 (19 runs); encode 0.34 to 0.42, decode 0.98 to 1.49, scan 3.8 to 6.6 (13 runs).
+ * Of an application's checkpoints all succeed, and less than 90 of 100 where nobody looks out for them for as long as a sync interval.
  */
 export const CHECKS: readonly Check[] = [
   {
@@ -84,6 +86,19 @@ export const CHECKS: readonly Check[] = [
         of: own("stored / database"),
         bound: "at most",
         value: 0.72,
+      },
+    ],
+  },
+  {
+    workload: { ...L4, compares: false },
+    runs: 1,
+    options: { checkpoints: 30 },
+    limits: [
+      {
+        what: "an application's own checkpoints that succeed, %",
+        of: own("succeed"),
+        bound: "at least",
+        value: 90,
       },
     ],
   },

@@ -276,7 +276,6 @@ export class ActiveTask {
         if (toWalrustError(error).exitCode === 3) await nameLastFiles(replica, this.#deps);
         throw error;
       } finally {
-        this.#serving = undefined;
         this.#board.left();
         replica.close();
       }
@@ -358,7 +357,10 @@ export class ActiveTask {
     this.#asked?.done(serving.snapshot(this.#asked.trigger));
     this.#asked = undefined;
     this.#opened(undefined);
-    const end = await serving.run().finally(() => pace.end());
+    const end = await serving.run().finally(() => {
+      this.#serving = undefined;
+      pace.end();
+    });
     if (end.kind === "stopped")
       this.#tell({ type: "closed", txid: replica.published?.txid ?? 0n, unpublished: end.unpublished });
     return end;

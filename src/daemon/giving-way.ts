@@ -6,6 +6,8 @@ import type { CheckpointerWatch } from "../sqlite/checkpointer-watch.ts";
 /** How long a checkpoint that was seen waiting is served before the database's own work goes on. */
 const LONGEST_MS = 300;
 const PAUSE_MS = 2;
+/** How long a database is taken for one that is being written to. Beyond the default sync interval, within which it is not looked at for every commit. */
+const WRITTEN_MS = 3_000;
 
 /**
  * Gives way to the application's own FULL, RESTART and TRUNCATE checkpoints under load (capture.md, "Giving way"). While one of them waits it has the
@@ -31,10 +33,21 @@ export class GivingWay {
     return this.#isAsked;
   }
 
+  /**
+   * After each look. A pin that rests at mark 0 hinders nobody until the log grows. Where commits come one after another it has grown before the next look.
+   * @param frames that the log grew by behind such a pin
+   */
+  looked(frames: number, lastCommitMs: number): void {
+    const isWritten = this.#clock.monotonicMs() - lastCommitMs < WRITTEN_MS;
+    if (frames > 0 || isWritten) this.begin();
+    else this.end();
+  }
+
   /** The pin may stand in somebody's way from now on. */
   begin(): void {
+    if (this.#unfollow !== undefined) return;
     const shm = this.#replica.link.shmIdentity;
-    if (this.#unfollow !== undefined || shm === undefined) return;
+    if (shm === undefined) return;
     this.#unfollow = this.#watch.follow(shm, () => {
       this.#isAsked = true;
       this.#wake();

@@ -97,9 +97,10 @@ export class Serving {
     return taken;
   }
 
-  /** A file of the database may have changed. */
+  /** A file of the database may have changed. Where no look is worth it now, the log may have grown behind the pin all the same. */
   hint(): void {
     if (isHintOfUse(this.#looks, this.#options.sync())) this.#options.waker.wake();
+    else this.#givingWay.begin();
   }
 
   facts(): ServingFacts {
@@ -112,6 +113,7 @@ export class Serving {
     try {
       const reopen = await this.#doDuty().finally(() => begun.copied());
       if (reopen) return reopen;
+      this.#givingWay.end(); // who waited meanwhile has given up
       while (!stop.aborted && (!once || this.#snapshots.isAsked)) {
         const end = await this.#round();
         if (end) return end;
@@ -119,9 +121,9 @@ export class Serving {
       }
       return await this.#drain();
     } finally {
-      this.#givingWay.end();
       await this.#work;
       await this.#snapshots.stop();
+      this.#givingWay.end(); // last: a hint may begin it
     }
   }
 
@@ -197,10 +199,8 @@ export class Serving {
     return !once && quietMs !== undefined && clock.monotonicMs() - this.#lastCommitMs >= quietMs;
   }
 
-  /** A pin that rests at mark 0 hinders nobody; one behind which the log grew may. */
   async #giveWay(): Promise<void> {
-    if (this.#handovers.frames === 0) return this.#givingWay.end();
-    this.#givingWay.begin();
+    this.#givingWay.looked(this.#handovers.frames, this.#lastCommitMs);
     if (!this.#givingWay.isAsked) return;
     const outcome = await this.#givingWay.proceed();
     if (outcome === "free") this.#handovers.gaveWay();

@@ -51,12 +51,15 @@ export class CheckpointerWatch {
     this.#cancel ??= this.#clock.schedule(SHORTEST_MS, () => this.#look());
     return () => {
       if (this.#followed.get(inode) === onWaiting) this.#followed.delete(inode);
+      if (this.#followed.size > 0) return;
+      this.#cancel?.();
+      this.#cancel = undefined;
     };
   }
 
   #look(): void {
     this.#cancel = undefined;
-    if (this.#followed.size === 0 || this.#isUnavailable) return;
+    if (this.#isUnavailable) return;
     const locks = this.#readLocks();
     if (locks === undefined) {
       this.#isUnavailable = true;

@@ -21,6 +21,7 @@ export interface WatchedOptions {
   readonly daemon?: Partial<DaemonSettings>;
   readonly storage?: Storage;
   readonly parking?: Parking;
+  readonly checkpointers?: CheckpointerWatch;
   readonly self?: WriterIdentity;
   /** Called in the moment in which an event is told. */
   readonly onEvent?: (event: WalrustEvent) => void;
@@ -78,7 +79,8 @@ export class Watched {
       newWriterId: () => BigInt(++writers),
       onceHeld: new Set(),
       log: silentLog,
-      checkpointers: new CheckpointerWatch({ clock: stage.clock, readLocks: () => undefined }),
+      checkpointers:
+        options.checkpointers ?? new CheckpointerWatch({ clock: stage.clock, readLocks: () => undefined }),
       parking: options.parking ?? new Parking(stage.clock, stage.storage),
       watcher: { setBusy: () => {} },
       controlSocket: "",
