@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { CheckpointerWatch } from "../../src/sqlite/checkpointer-watch.ts";
 import { Watched } from "../helpers/daemon/watched.ts";
 import { Stage } from "../helpers/replication/stage.ts";
-import { insert } from "../helpers/sqlite/temp-database.ts";
+import { lockLine } from "../helpers/sqlite/proc-locks.ts";
+import { type CheckpointMode, checkpoint, insert } from "../helpers/sqlite/temp-database.ts";
 
 /* The application's own checkpoints (capture.md, "Giving way"). */
 
@@ -15,7 +16,7 @@ const HINT_EVERY_MS = 500;
 const WITHIN_MS = 200;
 const TRY_EVERY_MS = 50;
 
-type Mode = "FULL" | "RESTART" | "TRUNCATE";
+const MODES: readonly CheckpointMode[] = ["FULL", "RESTART", "TRUNCATE"];
 
 /** A database whose application is another process, as far as the list of locks tells. */
 class Scene {
@@ -29,7 +30,7 @@ class Scene {
     readLocks: () => {
       this.looks += 1;
       const { ino } = statSync(`${this.stage.path}-shm`);
-      return Buffer.from(this.#waits ? `1: POSIX  ADVISORY  WRITE ${OTHER_PID} 08:01:${ino} 120 121\n` : "");
+      return Buffer.from(this.#waits ? lockLine(OTHER_PID, ino, "120 121") : "");
     },
   });
 
@@ -60,8 +61,8 @@ class Scene {
   }
 
   /** Whether a checkpoint succeeds within its busy timeout. */
-  async checkpoints(mode: Mode): Promise<boolean> {
-    const isDone = () => this.stage.app.pragma(`wal_checkpoint(${mode})`, { simple: true }) === 0;
+  async checkpoints(mode: CheckpointMode): Promise<boolean> {
+    const isDone = () => checkpoint(this.stage.app, mode)[0] === 0;
     for (let leftMs = WITHIN_MS; leftMs > 0 && !isDone(); leftMs -= TRY_EVERY_MS) {
       this.#waits = true;
       await this.stage.clock.advance(TRY_EVERY_MS);
@@ -70,8 +71,6 @@ class Scene {
     return isDone();
   }
 }
-
-const MODES: readonly Mode[] = ["FULL", "RESTART", "TRUNCATE"];
 
 test("of a writer that does not pause every one succeeds, wherever in the sync interval it comes", async () => {
   const scene = await Scene.begin(1000);

@@ -5,13 +5,11 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { CheckpointerWatch } from "../../src/sqlite/checkpointer-watch.ts";
 import { ManualClock } from "../helpers/manual-clock.ts";
+import { lockLine as lock } from "../helpers/sqlite/proc-locks.ts";
 import { openApp, tempFolder } from "../helpers/sqlite/temp-database.ts";
 
 const OWN_PID = 77;
 const SHM = { dev: 1n, ino: 4711n };
-
-const lock = (pid: number, inode: number, bytes: string, type = "WRITE") =>
-  `1: POSIX  ADVISORY  ${type} ${pid} 08:01:${inode} ${bytes}\n`;
 
 /** A watch of a list that the test writes; how often it told, and how often it looked. */
 function watched(text: { list: string | undefined }) {

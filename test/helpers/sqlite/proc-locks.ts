@@ -43,3 +43,8 @@ export function readSlotsOf(shm: string): readonly number[] {
     ),
   );
 }
+
+/** A line of the list: a lock on bytes `FIRST LAST` of a file. */
+export function lockLine(pid: number, inode: number | bigint, bytes: string, type = "WRITE"): string {
+  return `1: POSIX  ADVISORY  ${type} ${pid} 08:01:${inode} ${bytes}\n`;
+}
